@@ -1,0 +1,159 @@
+"""Weights, which are for everybody, and checkpoints, from which a training run continues.
+
+Weights are safetensors with a `ModelInfo` and the network's config in the header. A checkpoint is
+a PyTorch file of tensors and plain types, opened with `weights_only=True`: neither can run code.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from mfpnet.errors import MfpnetError, unknown_name
+from mfpnet.files import atomic_path, write_atomically
+from mfpnet.info import ModelInfo, frozen
+from mfpnet.model import MFPNet, MFPNetConfig
+
+WEIGHTS_FILE = "weights.safetensors"
+CHECKPOINT_FILE = "checkpoint.pt"
+
+
+def bundled_weights() -> dict[str, Path]:
+    """The weights that come with the package: name -> file."""
+    folder = Path(str(resources.files("mfpnet"))) / "weights"
+    return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+
+
+def find_weights(name_or_path: str | Path) -> Path:
+    """The safetensors file that a bundled name, a run folder or a path stands for.
+
+    Raises:
+        MfpnetError: there is none.
+    """
+    path, bundled = Path(name_or_path), bundled_weights()
+    if str(name_or_path) in bundled:
+        return bundled[str(name_or_path)]
+    if path.is_dir():
+        if (path / WEIGHTS_FILE).is_file():
+            return path / WEIGHTS_FILE
+        raise MfpnetError(f"'{path}' holds no {WEIGHTS_FILE}: has its training run ended?")
+    if path.is_file():
+        return path
+    if path.suffix or "/" in str(name_or_path):
+        raise MfpnetError(f"'{path}' does not exist. Give a file, a run folder or a bundled name.")
+    raise unknown_name("weights", str(name_or_path), bundled)
+
+
+def save_weights(path: Path, model: MFPNet, info: ModelInfo) -> None:
+    """Write the network's weights with what travels with them, atomically."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in _deployed(model).items()}
+    header = {"info": json.dumps(info.as_dict()), "config": json.dumps(asdict(model.config))}
+    write_atomically(path, save(tensors, header))
+
+
+def load_model(name_or_path: str | Path) -> MFPNet:
+    """A trained network in eval mode on the CPU, with `info`; takes normalised RGB (B, 3, H, W).
+
+    Args:
+        name_or_path: a bundled name (`mfpnet info` lists them), a run folder or a .safetensors.
+
+    Raises:
+        MfpnetError: no such weights, not safetensors, truncated, or from another network.
+    """
+    path = find_weights(name_or_path)
+    tensors, header = _read_safetensors(path)
+    if not {"info", "config"} <= set(header):
+        raise MfpnetError(f"'{path}' has no mfpnet header: it was not saved by mfpnet.")
+    model = MFPNet(MFPNetConfig(**frozen(json.loads(header["config"]))))
+    load_tensors(model, tensors, path)
+    model.info = ModelInfo.from_dict(json.loads(header["info"]))
+    return model.eval()
+
+
+def load_tensors(model: MFPNet, tensors: Mapping[str, Tensor], origin: Path) -> None:
+    """Copy weights into a network, all or nothing.
+
+    Raises:
+        MfpnetError: a name or a shape differs; names the first one and the classes of both sides.
+    """
+    wanted = _deployed(model)
+    if differing := sorted(set(wanted) ^ set(tensors)):
+        side = "missing in" if differing[0] in wanted else "unknown to the network but in"
+        raise MfpnetError(
+            f"'{origin}' is from another network: {differing[0]} is {side} the file "
+            f"({len(differing)} names differ)."
+        )
+    for name, value in tensors.items():
+        if value.shape != wanted[name].shape:
+            raise MfpnetError(
+                f"'{origin}' does not fit: {name} is {tuple(value.shape)} in the file and "
+                f"{tuple(wanted[name].shape)} here. Another number of classes, or another variant?"
+            )
+    for name, value in tensors.items():
+        wanted[name].copy_(value)
+
+
+def copy_weights(name_or_path: str | Path, model: MFPNet) -> None:
+    """Start a network from trained weights of the same shape; errors as in `load_tensors`."""
+    path = find_weights(name_or_path)
+    load_tensors(model, _read_safetensors(path)[0], path)
+
+
+def _deployed(model: MFPNet) -> dict[str, Tensor]:
+    """The state that a prediction needs: batch norm's step counter is of use to training only."""
+    state = model.state_dict()
+    return {name: value for name, value in state.items() if "num_batches_tracked" not in name}
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise MfpnetError(f"'{path}' cannot be read as weights: {_diagnosis(path, error)}") from error
+
+
+def _diagnosis(path: Path, error: Exception) -> str:
+    start = path.read_bytes()[:4]
+    if start[:2] == b"\x80\x02" or start == b"PK\x03\x04":
+        return (
+            "it is a PyTorch pickle, which can run code when opened. mfpnet reads safetensors only; "
+            "a run's weights are in its weights.safetensors."
+        )
+    return f"{error}. It is truncated or no safetensors file: copy it again."
+
+
+def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
+    """Write a training state (tensors and plain types) atomically; a full disk keeps the old one."""
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        torch.save(dict(state), stream)
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a training state onto the CPU.
+
+    Raises:
+        MfpnetError: missing, truncated, or holding anything but tensors and plain types.
+    """
+    if not path.is_file():
+        raise MfpnetError(f"'{path}' does not exist: nothing to resume from.")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch.load has no common error for what a broken file can be
+        raise MfpnetError(
+            f"'{path}' is no checkpoint or a truncated one ({type(error).__name__}). "
+            f"Start the run anew, or restore the file."
+        ) from error
+    if not isinstance(state, dict) or "step" not in state:
+        raise MfpnetError(f"'{path}' is a PyTorch file but no mfpnet checkpoint.")
+    return state

@@ -1,0 +1,66 @@
+"""What travels with trained weights, so that nobody has to remember it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from mfpnet.errors import MfpnetError
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """The facts a prediction needs, and where the weights come from.
+
+    Attributes:
+        variant: name of the network.
+        classes: name of class i.
+        palette: RGB colour of class i, each channel 0 to 255.
+        mean: per-channel mean of the images the network expects, in 0 to 1, RGB.
+        std: per-channel standard deviation, likewise.
+        ignore_index: the label that was never counted.
+        input_size: (H, W) of the frames it was trained on; larger images are scaled down to it.
+        data: name of the training data.
+        split: which part of it was trained on.
+        recipe: name of the training recipe.
+        epochs: passes over the training data.
+        score: test mIoU in 0 to 1, or None where it has not been measured.
+        score_on: what the score was measured on.
+        licence: the limit that the training data puts on the weights.
+    """
+
+    variant: str
+    classes: tuple[str, ...]
+    palette: tuple[tuple[int, int, int], ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    ignore_index: int
+    input_size: tuple[int, int]
+    data: str = "unknown"
+    split: str = "unknown"
+    recipe: str = "unknown"
+    epochs: int = 0
+    score: float | None = None
+    score_on: str = ""
+    licence: str = "unknown"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain types only, ready for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> ModelInfo:
+        """The inverse of `as_dict`; JSON's lists become tuples again."""
+        known = {field.name for field in fields(cls)}
+        if unknown := set(values) - known:
+            raise MfpnetError(
+                f"these weights come from a newer mfpnet (fields {sorted(unknown)}): upgrade it."
+            )
+        return cls(**frozen(values))
+
+
+def frozen(value: Any) -> Any:
+    """JSON's lists, at any depth, as the tuples they were."""
+    if isinstance(value, dict):
+        return {key: frozen(item) for key, item in value.items()}
+    return tuple(frozen(item) for item in value) if isinstance(value, list | tuple) else value

@@ -1,0 +1,64 @@
+"""Label sets: the names, colours and ignore index that belong together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Colour = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """What the integers of a label map mean.
+
+    Attributes:
+        name: short lower-case name.
+        classes: name of class i, for i in 0 .. num_classes - 1.
+        palette: RGB colour of class i, each channel 0 to 255.
+        ignore_index: the label that is never counted in a loss or a score.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    palette: tuple[Colour, ...]
+    ignore_index: int
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes are counted; the ignored label is not one of them."""
+        return len(self.classes)
+
+
+# SegNet tutorial order and colours; 11 is void.
+CAMVID = LabelSet(
+    name="camvid",
+    classes=(
+        "sky",
+        "building",
+        "pole",
+        "road",
+        "pavement",
+        "tree",
+        "sign",
+        "fence",
+        "car",
+        "pedestrian",
+        "bicyclist",
+    ),
+    palette=(
+        (128, 128, 128),
+        (128, 0, 0),
+        (192, 192, 128),
+        (128, 64, 128),
+        (60, 40, 222),
+        (128, 128, 0),
+        (192, 128, 128),
+        (64, 64, 128),
+        (64, 0, 128),
+        (64, 64, 0),
+        (0, 128, 192),
+    ),
+    ignore_index=11,
+)
+
+LABEL_SETS = {labels.name: labels for labels in (CAMVID,)}

@@ -1,0 +1,302 @@
+"""MFPNet (Xu, Jia, Wu, Chen, arXiv 2309.04914), one class for each box of the paper's figure.
+
+InitialBlock -> BRMBlock x 3 (encoder) -> SGCN -> BRMBlock x 3 (decoder) -> ASPP -> logits.
+BRM, the bottleneck residual module: 3x3, factorised pair, attention, dilated factorised pair.
+BRMBlock: three BRMs and a residual connection around all of them.
+SGCN: pixels -> nodes -> graph convolution -> pixels; on both skips and between the two halves.
+Unusual: the graph's assignment is a softmax over *nodes*, so its output does not fade with size.
+Ours, where the paper's text leaves it open: kinds and widths of the convolutions, dilations,
+strides, the initial block, how a decoder stage joins its skip, the width of the head.
+`docs/paper-notes.md` lists each of these choices and why it was made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from mfpnet import graph
+from mfpnet.info import ModelInfo
+from mfpnet.layers import (
+    ChannelAttention,
+    FactorisedConv,
+    PReLU,
+    conv_bn_prelu,
+    convolution,
+    resize,
+)
+
+GraphForm = Literal["simple", "glore"]
+
+
+@dataclass(frozen=True)
+class MFPNetConfig:
+    """Every number of the wiring.
+
+    Attributes:
+        num_classes: channels of the logits.
+        in_channels: channels of the image.
+        stem_channels: width of the initial block.
+        stem_convs: 3x3 convolutions in it, the first with stride 2.
+        channels: width of each stage.
+        strides: pixels of the image per pixel of each stage.
+        dilations: for each stage, the dilation of each of its BRMs; the decoder mirrors them.
+        attention: channel attention inside each BRM.
+        block_residual: the residual connection around each block of BRMs.
+        sgcn: form of the graph convolution at each stage, None for none.
+        nodes: graph nodes.
+        steps: powers of the adjacency in the simple form (K).
+        aspp: the multi-scale head; a single 1x1 convolution in its place when off.
+        aspp_dilations: dilations of its 3x3 branches.
+        head_channels: width of each of its branches and of their projection.
+    """
+
+    num_classes: int = 19
+    in_channels: int = 3
+    stem_channels: int = 32
+    stem_convs: int = 3
+    channels: tuple[int, ...] = (32, 64, 128)
+    strides: tuple[int, ...] = (2, 4, 8)
+    dilations: tuple[tuple[int, ...], ...] = ((1, 2, 4), (2, 4, 8), (4, 8, 16))
+    attention: bool = True
+    block_residual: bool = True
+    sgcn: tuple[GraphForm | None, ...] = field(default=("simple", "simple", "simple"))
+    nodes: int = 16
+    steps: int = 2
+    aspp: bool = True
+    aspp_dilations: tuple[int, ...] = (6, 12, 18)
+    head_channels: int = 32
+
+    def __post_init__(self) -> None:
+        stages = {len(self.channels), len(self.strides), len(self.dilations), len(self.sgcn)}
+        if len(stages) != 1:
+            raise ValueError("channels, strides, dilations and sgcn need one entry for each stage")
+        steps = [b / a for a, b in zip((2, *self.strides), self.strides, strict=False)]
+        if any(step not in (1, 2) for step in steps):
+            raise ValueError(f"strides {self.strides} must start at 2 or 4 and keep or double")
+        if self.num_classes < 1 or self.in_channels < 1:
+            raise ValueError("num_classes and in_channels must be at least 1")
+
+
+class InitialBlock(nn.Sequential):
+    """3x3 convolutions, the first with stride 2: (B, C_in, H, W) -> (B, C, H/2, W/2), rounded up."""
+
+    def __init__(self, in_channels: int, channels: int, convs: int) -> None:
+        first = conv_bn_prelu(in_channels, channels, 3, stride=2)
+        super().__init__(first, *(conv_bn_prelu(channels, channels, 3) for _ in range(convs - 1)))
+
+
+class Downsampling(nn.Module):
+    """A strided convolution beside a max-pooling: (B, C_in, H, W) -> (B, C, H/2, W/2), rounded up."""
+
+    def __init__(self, in_channels: int, channels: int) -> None:
+        super().__init__()
+        self.pooled = channels > in_channels
+        width = channels - in_channels if self.pooled else channels
+        self.conv = convolution(in_channels, width, 3, stride=2)
+        self.pool = nn.MaxPool2d(2, ceil_mode=True)
+        self.norm = nn.Sequential(nn.BatchNorm2d(channels), PReLU())
+
+    def forward(self, features: Tensor) -> Tensor:
+        """See the class."""
+        reduced = self.conv(features)
+        if self.pooled:
+            reduced = torch.cat((reduced, self.pool(features)), dim=1)
+        normed: Tensor = self.norm(reduced)
+        return normed
+
+
+class BRM(nn.Module):
+    """Bottleneck residual module: (B, C, H, W) -> (B, C, H, W), working on C/2 channels."""
+
+    def __init__(self, channels: int, dilation: int, *, attention: bool) -> None:
+        super().__init__()
+        half = channels // 2
+        self.reduce = conv_bn_prelu(channels, half, 3)
+        self.local = FactorisedConv(half)
+        self.attention = ChannelAttention() if attention else nn.Identity()
+        self.dilated = FactorisedConv(half, dilation=dilation, depthwise=True)
+        self.expand = nn.Sequential(convolution(half, channels, 1), nn.BatchNorm2d(channels))
+        self.activation = PReLU()
+
+    def forward(self, features: Tensor) -> Tensor:
+        """See the class."""
+        inner = self.dilated(self.attention(self.local(self.reduce(features))))
+        activated: Tensor = self.activation(features + self.expand(inner))
+        return activated
+
+
+class BRMBlock(nn.Module):
+    """A chain of BRMs, one for each dilation, with a residual connection around all of it."""
+
+    def __init__(
+        self, channels: int, dilations: Sequence[int], *, attention: bool, residual: bool
+    ) -> None:
+        super().__init__()
+        self.residual = residual
+        self.brms = nn.Sequential(*(BRM(channels, d, attention=attention) for d in dilations))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C, H, W)."""
+        transformed: Tensor = self.brms(features)
+        return features + transformed if self.residual else transformed
+
+
+class SGCN(nn.Module):
+    """Simple graph convolution over a few nodes: (B, C, H, W) -> (B, C, H, W), added to its input.
+
+    The maths is in `mfpnet.graph`; N nodes of S = C/2 features.
+    """
+
+    def __init__(self, channels: int, nodes: int, *, form: GraphForm, steps: int) -> None:
+        super().__init__()
+        features = channels // 2
+        self.form, self.steps = form, steps
+        self.score = convolution(channels, nodes, 1, bias=True)
+        self.embed = convolution(channels, features, 1, bias=True)
+        self.adjacency = nn.Parameter(graph.self_loops(nodes))
+        self.weight = nn.Parameter(torch.eye(features))
+        self.fuse = nn.Sequential(convolution(features, channels, 1), nn.BatchNorm2d(channels))
+
+    def propagate(self, nodes: Tensor) -> Tensor:
+        """(B, N, S) -> (B, N, S) in the configured form."""
+        adjacency = graph.row_stochastic(self.adjacency)
+        if self.form == "simple":
+            return graph.propagate_simple(nodes, adjacency, self.weight, self.steps)
+        return graph.propagate_glore(nodes, adjacency, self.weight)
+
+    def context(self, features: Tensor) -> Tensor:
+        """What the graph gives each pixel: (B, C, H, W) -> (B, S, H, W)."""
+        assignment = graph.assign(self.score(features).flatten(2))
+        nodes = self.propagate(graph.project(assignment, self.embed(features).flatten(2)))
+        return graph.reproject(assignment, nodes).unflatten(2, features.shape[2:])
+
+    def forward(self, features: Tensor) -> Tensor:
+        """See the class."""
+        fused: Tensor = self.fuse(self.context(features))
+        return features + fused
+
+
+class ASPP(nn.Module):
+    """Atrous spatial pyramid pooling: (B, C, H, W) -> (B, head, H, W).
+
+    Parallel 1x1, dilated 3x3 and image-pooling branches. The pooled branch has no batch norm, so
+    that a batch of one trains.
+    """
+
+    def __init__(self, in_channels: int, channels: int, dilations: Sequence[int]) -> None:
+        super().__init__()
+        dilated = [conv_bn_prelu(in_channels, channels, 3, dilation=d) for d in dilations]
+        self.branches = nn.ModuleList([conv_bn_prelu(in_channels, channels), *dilated])
+        self.pooled = nn.Sequential(
+            convolution(in_channels, channels, 1, bias=True), PReLU()
+        )
+        self.project = conv_bn_prelu(channels * (len(dilations) + 2), channels)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """See the class."""
+        pooled = self.pooled(features.mean(dim=(2, 3), keepdim=True)).expand(
+            -1, -1, *features.shape[2:]
+        )
+        views = [branch(features) for branch in self.branches]
+        projected: Tensor = self.project(torch.cat((*views, pooled), dim=1))
+        return projected
+
+
+class MFPNet(nn.Module):
+    """The network: (B, in_channels, H, W) normalised -> (B, num_classes, H, W) logits.
+
+    Any size from 32x32 up. `info` is set on trained weights by `mfpnet.load_model`.
+    """
+
+    info: ModelInfo | None = None
+
+    def __init__(self, config: MFPNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        widths = config.channels
+        self.initial = InitialBlock(config.in_channels, config.stem_channels, config.stem_convs)
+        self.entries = nn.ModuleList(_entries(config))
+        self.encoder = nn.ModuleList(_block(config, stage) for stage in range(len(widths)))
+        self.graphs = nn.ModuleList(_graph(config, stage) for stage in range(len(widths)))
+        self.decoder = nn.ModuleList(_block(config, stage) for stage in range(len(widths)))
+        self.exits = nn.ModuleList(
+            conv_bn_prelu(deep, shallow) for shallow, deep in zip(widths, widths[1:], strict=False)
+        )
+        self.head = _head(config)
+        self.classifier = convolution(config.head_channels, config.num_classes, 1, bias=True)
+        self.apply(_initialise)
+
+    def forward_features(self, image: Tensor) -> dict[str, Tensor]:
+        """Each stage's features by name, stage i at `config.strides[i - 1]`.
+
+        `initial`, `stage1..n` (encoder), `graph1..n` (after the SGCN), `decoder n..1`, `head`.
+        """
+        features = {"initial": self.initial(image)}
+        hidden = features["initial"]
+        for number, (enter, block) in enumerate(zip(self.entries, self.encoder, strict=True), 1):
+            hidden = features[f"stage{number}"] = block(enter(hidden))
+            features[f"graph{number}"] = self.graphs[number - 1](hidden)
+        hidden = features[f"graph{len(self.encoder)}"]
+        for number in range(len(self.decoder), 0, -1):
+            hidden = features[f"decoder{number}"] = self.decoder[number - 1](hidden)
+            if number > 1:
+                skip = features[f"graph{number - 1}"]
+                hidden = skip + resize(self.exits[number - 2](hidden), _size(skip))
+        features["head"] = self.head(hidden)
+        return features
+
+    def forward(self, image: Tensor) -> Tensor:
+        """See the class; always one tensor."""
+        logits = self.classifier(self.forward_features(image)["head"])
+        return resize(logits, _size(image))
+
+
+def _size(tensor: Tensor) -> tuple[int, int]:
+    return tensor.shape[-2], tensor.shape[-1]
+
+
+def _entries(config: MFPNetConfig) -> list[nn.Module]:
+    """What leads into each encoder stage: a downsampling, or a 1x1 where the stride stays."""
+    widths = (config.stem_channels, *config.channels)
+    strides = (2, *config.strides)
+    return [
+        Downsampling(widths[i], widths[i + 1])
+        if strides[i + 1] > strides[i]
+        else conv_bn_prelu(widths[i], widths[i + 1])
+        for i in range(len(config.channels))
+    ]
+
+
+def _block(config: MFPNetConfig, stage: int) -> BRMBlock:
+    return BRMBlock(
+        config.channels[stage],
+        config.dilations[stage],
+        attention=config.attention,
+        residual=config.block_residual,
+    )
+
+
+def _graph(config: MFPNetConfig, stage: int) -> nn.Module:
+    form = config.sgcn[stage]
+    if form is None:
+        return nn.Identity()
+    return SGCN(config.channels[stage], config.nodes, form=form, steps=config.steps)
+
+
+def _head(config: MFPNetConfig) -> nn.Module:
+    if config.aspp:
+        return ASPP(config.channels[0], config.head_channels, config.aspp_dilations)
+    return conv_bn_prelu(config.channels[0], config.head_channels)
+
+
+def _initialise(module: nn.Module) -> None:
+    # PyTorch's default is made for a leaky slope of sqrt(5); these layers begin at 0.25.
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, a=0.25, mode="fan_in", nonlinearity="leaky_relu")
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

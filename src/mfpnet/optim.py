@@ -1,0 +1,65 @@
+"""Optimisers, the poly schedule and the moving average of the weights."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+
+def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
+    """Decay on convolution kernels only: biases, norms, slopes and gates are not shrunk."""
+    kernels, others = [], []
+    for parameter in model.parameters():
+        (kernels if parameter.ndim > 2 else others).append(parameter)
+    return [
+        {"params": kernels, "weight_decay": weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+
+
+def build_optimizer(
+    model: nn.Module, name: str, *, learning_rate: float, weight_decay: float, momentum: float
+) -> torch.optim.Optimizer:
+    """`adam`, `adamw` or `sgd`; momentum is SGD's, the others keep PyTorch's betas."""
+    groups = parameter_groups(model, weight_decay)
+    if name == "sgd":
+        return torch.optim.SGD(groups, lr=learning_rate, momentum=momentum)
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[name]
+    return kind(groups, lr=learning_rate)
+
+
+def poly_factor(step: int, total: int, *, warmup: int = 0, power: float = 0.9) -> float:
+    """Factor on the learning rate: a linear warm-up, then (1 - t)^power down to 0 at `total`."""
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    return float((1 - (step - warmup) / max(total - warmup, 1)) ** power)
+
+
+class EMA:
+    """Exponential moving average of a network's weights and batch-norm statistics.
+
+    `model` is the averaged network. The decay rises from 0.1 towards its final value, so that the
+    random start is forgotten in the first steps.
+    """
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.model = copy.deepcopy(model).eval().requires_grad_(False)
+        self.decay = decay
+
+    @torch.no_grad()
+    def update(self, model: nn.Module, step: int) -> None:
+        """Move towards the weights of `model` after its `step`-th step, counted from 0."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        for average, value in zip(_tensors(self.model), _tensors(model), strict=True):
+            if value.is_floating_point():
+                average.lerp_(value, 1 - decay)
+            else:
+                average.copy_(value)
+
+
+def _tensors(model: nn.Module) -> Iterator[Tensor]:
+    yield from model.parameters()
+    yield from model.buffers()

@@ -1,0 +1,124 @@
+"""The one way from a picture to labels; everything that predicts goes through `Predictor`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import torch
+from torch import Tensor
+
+from mfpnet.checkpoint import load_model
+from mfpnet.device import choose_device
+from mfpnet.errors import MfpnetError
+from mfpnet.info import ModelInfo
+from mfpnet.layers import resize
+from mfpnet.model import MFPNet
+from mfpnet.pictures import Image, Labels, read_image
+from mfpnet.transforms import normalise
+
+# Four halvings leave less than two pixels of anything smaller.
+MIN_SIDE = 32
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a network sees in a picture.
+
+    Attributes:
+        labels: (H, W) class of each pixel at the picture's own size; uint8, uint16 beyond 255
+            classes.
+        classes: name of class i.
+    """
+
+    labels: Labels
+    classes: tuple[str, ...]
+
+    @property
+    def fractions(self) -> dict[str, float]:
+        """Share of the pixels of each class, 0 to 1, in class order, absent ones left out."""
+        counts = np.bincount(self.labels.ravel(), minlength=len(self.classes))
+        return {
+            name: float(count / self.labels.size)
+            for name, count in zip(self.classes, counts, strict=True)
+            if count
+        }
+
+
+class Predictor:
+    """Predicts pictures of any size.
+
+    A picture larger than the frames that the network was trained on is scaled down until its
+    shorter side is theirs, because a network knows things at the size it has seen them; the labels
+    come back at the picture's own size.
+
+    Args:
+        model: a bundled name, a run folder, a .safetensors file, or a network with `info`.
+        device: `auto`, `cpu`, `cuda`, ...
+        full_size: predict at the picture's own size, however large.
+
+    Raises:
+        MfpnetError: the weights cannot be read.
+    """
+
+    def __init__(
+        self, model: str | Path | MFPNet, *, device: str = "auto", full_size: bool = False
+    ) -> None:
+        network = model if isinstance(model, MFPNet) else load_model(model)
+        if network.info is None:
+            raise MfpnetError("the network has no info: load it with load_model, or set `info`.")
+        self.info: ModelInfo = network.info
+        self.device = choose_device(device)
+        self.network = network.to(self.device).eval()
+        self.full_size = full_size
+        self._mean = torch.tensor(self.info.mean, device=self.device)
+        self._std = torch.tensor(self.info.std, device=self.device)
+
+    def predict(self, image: Image | PIL.Image.Image | str | Path) -> Prediction:
+        """The labels of one picture.
+
+        Args:
+            image: (H, W, 3) uint8 RGB, a Pillow image, or a file.
+
+        Raises:
+            MfpnetError: the file is no picture, or the array is not (H, W, 3) uint8.
+        """
+        pixels = _as_rgb(image)
+        size = (pixels.shape[0], pixels.shape[1])
+        logits = resize(self.logits(_resized(pixels, self.network_size(size))), size)
+        kind = np.uint8 if len(self.info.classes) <= 255 else np.uint16
+        return Prediction(logits[0].argmax(dim=0).cpu().numpy().astype(kind), self.info.classes)
+
+    @torch.inference_mode()
+    def logits(self, pixels: Image) -> Tensor:
+        """(H, W, 3) uint8 -> (1, num_classes, H, W) float32."""
+        batch = torch.from_numpy(np.array(pixels)).to(self.device).permute(2, 0, 1)
+        logits: Tensor = self.network(normalise(batch[None], self._mean, self._std))
+        return logits.float()
+
+    def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The (H, W) at which a picture of this size is predicted."""
+        shorter = min(size)
+        wanted = max(shorter if self.full_size else min(shorter, *self.info.input_size), MIN_SIDE)
+        return round(size[0] * wanted / shorter), round(size[1] * wanted / shorter)
+
+
+def _as_rgb(image: Image | PIL.Image.Image | str | Path) -> Image:
+    if isinstance(image, str | Path):
+        return read_image(Path(image))
+    if isinstance(image, PIL.Image.Image):
+        return np.array(image.convert("RGB"))
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        raise MfpnetError(
+            f"an image array must be (H, W, 3) uint8 RGB; this one is {image.shape} {image.dtype}."
+        )
+    return image
+
+
+def _resized(pixels: Image, size: tuple[int, int]) -> Image:
+    if pixels.shape[:2] == size:
+        return pixels
+    picture = PIL.Image.fromarray(pixels)
+    return np.array(picture.resize((size[1], size[0]), PIL.Image.Resampling.BILINEAR))

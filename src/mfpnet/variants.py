@@ -1,0 +1,59 @@
+"""Every network as data: a variant is an entry in a table, never a subclass."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from mfpnet.errors import unknown_name
+from mfpnet.model import MFPNet, MFPNetConfig
+
+VARIANTS: dict[str, MFPNetConfig] = {
+    "mfpnet": MFPNetConfig(),
+    "mfpnet_fast": MFPNetConfig(strides=(4, 8, 16)),
+}
+
+
+def list_models() -> list[str]:
+    """Names that `create_model` takes."""
+    return sorted(VARIANTS)
+
+
+def variant_config(name: str, *, num_classes: int = 19, in_channels: int = 3) -> MFPNetConfig:
+    """The named entry of the table for this many classes and channels.
+
+    Raises:
+        MfpnetError: no variant has this name.
+    """
+    if name not in VARIANTS:
+        raise unknown_name("variant", name, VARIANTS)
+    return replace(VARIANTS[name], num_classes=num_classes, in_channels=in_channels)
+
+
+def create_model(name: str = "mfpnet", *, num_classes: int = 19, in_channels: int = 3) -> MFPNet:
+    """A network with random weights, in training mode; reads no file.
+
+    Raises:
+        MfpnetError: no variant has this name.
+    """
+    return MFPNet(variant_config(name, num_classes=num_classes, in_channels=in_channels))
+
+
+def count_parameters(model: nn.Module) -> int:
+    """How many numbers training can change."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def count_macs(model: nn.Module, size: tuple[int, int], in_channels: int = 3) -> int:
+    """Multiply-accumulates of one image of (H, W): convolutions and matrix products."""
+    parameter = next(model.parameters())
+    image = torch.zeros(1, in_channels, *size, dtype=parameter.dtype, device=parameter.device)
+    training = model.training
+    model.eval()
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(image)
+    model.train(training)
+    return counter.get_total_flops() // 2

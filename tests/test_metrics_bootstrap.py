@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mfpnet.errors import MfpnetError
+from mfpnet.metrics import Counts, block_bootstrap, consecutive_blocks, scores
+
+
+def blocks_of(number: int, seed: int = 0, classes: int = 5) -> Counts:
+    """Counts of blocks whose share of right pixels varies from block to block."""
+    generator = np.random.default_rng(seed)
+    counts = generator.integers(0, 30, (number, classes, classes))
+    diagonal = np.arange(classes)
+    counts[:, diagonal, diagonal] += generator.integers(0, 400, (number, 1))
+    return counts
+
+
+@settings(max_examples=30)
+@given(seed=st.integers(0, 10**6), number=st.integers(2, 12))
+def test_the_interval_holds_the_estimate(seed: int, number: int) -> None:
+    counts = blocks_of(number, seed)
+    interval = block_bootstrap(counts, resamples=100, seed=seed)
+    assert interval is not None
+    assert 0 <= interval[0] <= scores(counts.sum(axis=0)).miou <= interval[1] <= 1
+
+
+def test_the_interval_matches_a_bootstrap_done_by_hand() -> None:
+    counts = blocks_of(9)
+    generator = np.random.default_rng(5)
+    draws = generator.integers(0, 9, (4000, 9))
+    by_hand = np.quantile([scores(counts[draw].sum(axis=0)).miou for draw in draws], (0.05, 0.95))
+    interval = block_bootstrap(counts, resamples=4000, level=0.9)
+    assert interval == pytest.approx(tuple(by_hand), abs=0.01)
+
+
+def test_more_blocks_shrink_the_interval_and_a_higher_level_widens_it() -> None:
+    def width(number: int, level: float = 0.95) -> float:
+        interval = block_bootstrap(blocks_of(number), level=level)
+        assert interval is not None
+        return interval[1] - interval[0]
+
+    assert width(64) < 0.7 * width(16)
+    assert width(16) < 0.7 * width(4)
+    assert width(16, 0.5) < width(16) < width(16, 0.999)
+
+
+def test_the_interval_is_a_function_of_the_seed() -> None:
+    counts = blocks_of(8)
+    assert block_bootstrap(counts, seed=1) == block_bootstrap(counts, seed=1)
+    assert block_bootstrap(counts, seed=1) != block_bootstrap(counts, seed=2)
+
+
+def test_fewer_than_two_blocks_with_pixels_give_no_interval() -> None:
+    counts = blocks_of(2)
+    assert block_bootstrap(counts[:0]) is None
+    assert block_bootstrap(counts[:1]) is None
+    empty = np.zeros_like(counts[:1])
+    assert block_bootstrap(np.concatenate([counts[:1], empty])) is None
+    assert block_bootstrap(np.concatenate([counts, empty])) == block_bootstrap(counts)
+
+
+def test_a_class_held_by_one_block_makes_no_nan() -> None:
+    counts = np.zeros((6, 2, 2), np.int64)
+    counts[:, 0, 0] = 10
+    counts[0, 1, 0] = 5
+    low, high = block_bootstrap(counts) or (np.nan, np.nan)
+    assert 0 < low < high == 1.0
+
+
+@pytest.mark.parametrize(("resamples", "level"), [(0, 0.95), (10, 0.0), (10, 1.0)])
+def test_bootstrap_arguments_are_checked(resamples: int, level: float) -> None:
+    with pytest.raises(MfpnetError, match="resamples"):
+        block_bootstrap(blocks_of(2), resamples=resamples, level=level)
+    with pytest.raises(MfpnetError, match=r"\(blocks, C, C\)"):
+        block_bootstrap(blocks_of(2)[0])
+
+
+def test_blocks_are_consecutive_frames_of_one_sequence() -> None:
+    assert consecutive_blocks(["a"] * 5 + ["b"] * 3, 2) == [0, 0, 1, 1, 2, 3, 3, 4]
+    assert consecutive_blocks(["a", "b", "a", "b", "a"], 2) == [0, 1, 0, 1, 2]
+    assert consecutive_blocks([], 3) == []
+    with pytest.raises(MfpnetError, match="at least one frame"):
+        consecutive_blocks(["a"], 0)
+
+
+@given(runs=st.lists(st.integers(1, 20), max_size=5), length=st.integers(1, 8))
+def test_blocks_never_cross_a_sequence(runs: list[int], length: int) -> None:
+    sequences = [str(index) for index, run in enumerate(runs) for _ in range(run)]
+    blocks = consecutive_blocks(sequences, length)
+    assert sorted(set(blocks)) == list(range(sum(-(-run // length) for run in runs)))
+    assert len(set(zip(blocks, sequences, strict=True))) == len(set(blocks))
+    assert all(blocks.count(block) <= length for block in set(blocks))
