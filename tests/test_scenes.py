@@ -111,10 +111,8 @@ def pixel_classifier(
     x: torch.Tensor, y: torch.Tensor, steps: int
 ) -> tuple[torch.nn.Module, list[float]]:
     """A 5-64-64-11 network of single pixels, and its loss after every step."""
-    sizes = (5, 64, 64)
-    layers = [m for a, b in zip(sizes, sizes[1:], strict=False)
-              for m in (torch.nn.Linear(a, b), torch.nn.ReLU())]  # fmt: skip
-    net = torch.nn.Sequential(*layers, torch.nn.Linear(64, 11))
+    hidden = [torch.nn.Linear(5, 64), torch.nn.ReLU(), torch.nn.Linear(64, 64), torch.nn.ReLU()]
+    net = torch.nn.Sequential(*hidden, torch.nn.Linear(64, 11))
     optimiser = torch.optim.Adam(net.parameters(), lr=1e-2)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     losses = []

@@ -69,7 +69,7 @@ def facade(
     ``lit`` is the share of bright windows; without ``detail`` they have neither frame nor bar.
     """
     storey = float(rng.uniform(2.7, 3.5))
-    floors, bays = max(1, int(height / storey)), max(1, int(length / rng.uniform(2.2, 4.0)))
+    floors, bays = max(1, int(height / storey)), max(1, int(length / rng.uniform(2.5, 4.4)))
     step, wide = length / bays, float(rng.uniform(0.38, 0.62))
     tall, sill = float(rng.uniform(0.42, 0.62)) * storey, float(rng.uniform(0.2, 0.3)) * storey
     parts: list[Part] = []
@@ -150,7 +150,7 @@ def _crown(
     wide = radius * np.where(kind == "cone", np.clip(0.55 - rise * 0.5, 0.05, 1), 1.0)
     x = lean + wide * ring * np.cos(turn)
     y = (height + bole) / 2 + rise * (height - bole) * 0.42
-    size = radius * rng.uniform(0.16, 0.4, blobs) * np.where(kind == "cone", 0.7, 1.0)
+    size = radius * rng.uniform(0.22, 0.46, blobs) * np.where(kind == "cone", 0.75, 1.0)
     shade = np.clip(0.82 + 0.3 * rise + rng.normal(0, 0.13, blobs), 0.4, 1.4)
     slots = np.where(rng.random(blobs) < 0.3, THIRD, MAIN)
     return [
@@ -261,12 +261,12 @@ def fence(rng: np.random.Generator, length: float, height: float) -> list[Part]:
     parts: list[Part] = [("mark", whole, MAIN, 1.0, 0.0)]
     posts = np.arange(0.0, length + 0.1, rng.uniform(1.6, 2.6)).tolist()
     if kind == "planks":
-        edges = np.arange(0.0, length, 0.32).tolist()
+        edges = np.arange(0.0, length, 0.38).tolist()
         for z in edges:
             shade = float(rng.uniform(0.75, 1.15))
-            parts.append(("fill", _rectangle(z, 0.0, 0.28, height), MAIN, shade, 0.0))
+            parts.append(("fill", _rectangle(z, 0.0, 0.34, height), MAIN, shade, 0.0))
     elif kind == "bars":
-        for z in np.arange(0.0, length, 0.3).tolist():
+        for z in np.arange(0.0, length, 0.36).tolist():
             parts.append(("line", [(0, 0, z), (0, height, z)], MAIN, 1.0, 0.06))
     elif kind == "mesh":
         for z in np.arange(-height, length, 0.4).tolist():

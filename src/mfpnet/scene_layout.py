@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 NEAREST, FARTHEST = 4.0, 46.0
+# How far a thing may reach to the left or right of where it stands, in metres.
+REACH = {"tree": 8.0, "car": 4.5, "pedestrian": 1.0, "bicyclist": 1.3, "towers": 1e3, "wood": 1e3}
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,12 @@ class Camera:
         return 1.0 / near - slope * start, slope, 0.0
 
 
+def times(colour: Colour, shade: float) -> Colour:
+    """A colour made lighter or darker, at most white."""
+    red, green, blue = int(colour[0] * shade), int(colour[1] * shade), int(colour[2] * shade)
+    return min(red, 255), min(green, 255), min(blue, 255)
+
+
 class Surface(NamedTuple):
     """What a drawn shape belongs to: class, instance, plane in depth, and its texture.
 

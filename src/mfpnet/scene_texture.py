@@ -13,6 +13,17 @@ from PIL import Image
 
 Floats = npt.NDArray[np.float32]
 _TILE = 256
+# Strength of the texture's noise and its cells per metre.
+MATERIALS = {
+    "tree": (0.25, 18.0),
+    "bush": (0.25, 20.0),
+    "car": (0.03, 30.0),
+    "towers": (0.1, 4.0),
+    "wood": (0.25, 4.0),
+    "fence": (0.1, 12.0),
+    "pedestrian": (0.09, 40.0),
+    "bicyclist": (0.07, 40.0),
+}
 
 
 def brightness(

@@ -20,7 +20,7 @@ from mfpnet import scene_movers as movers
 from mfpnet.labels import CAMVID
 from mfpnet.scene_furniture import Part
 from mfpnet.scene_ground import ground
-from mfpnet.scene_layout import Street, Thing, plan_street
+from mfpnet.scene_layout import REACH, Thing, plan_street
 from mfpnet.scene_paint import (
     FACING,
     GROUND,
@@ -28,14 +28,14 @@ from mfpnet.scene_paint import (
     SKY,
     Camera,
     Canvas,
-    Colour,
     Pixel,
     Shadows,
     Surface,
     coordinates,
     inverse_depth,
+    times,
 )
-from mfpnet.scene_texture import brightness
+from mfpnet.scene_texture import MATERIALS, brightness
 
 _CLASS = {name: index for index, name in enumerate(CAMVID.classes)} | {
     "bin": CAMVID.ignore_index,
@@ -43,19 +43,6 @@ _CLASS = {name: index for index, name in enumerate(CAMVID.classes)} | {
     "wood": CAMVID.classes.index("tree"),
     "towers": CAMVID.classes.index("building"),
     "bollard": CAMVID.classes.index("pole"),
-}
-# How far a thing may reach to the left or right of where it stands, in metres.
-_REACH = {"tree": 8.0, "car": 4.5, "pedestrian": 1.0, "bicyclist": 1.3, "towers": 1e3, "wood": 1e3}
-# Strength of the texture's noise and its cells per metre.
-_TEXTURES = {
-    "tree": (0.25, 18.0),
-    "bush": (0.25, 20.0),
-    "car": (0.03, 30.0),
-    "towers": (0.1, 4.0),
-    "wood": (0.25, 4.0),
-    "fence": (0.1, 12.0),
-    "pedestrian": (0.09, 40.0),
-    "bicyclist": (0.07, 40.0),
 }
 
 
@@ -76,9 +63,7 @@ class Scene:
 
 def draw_scene(seed: int, size: tuple[int, int] = (360, 480)) -> Scene:
     """Draws the street of ``seed`` (>= 0) at ``size`` = (H, W) pixels; same in, same out."""
-    rng = np.random.default_rng(seed)
-    street, weather = plan_street(rng), light.draw_weather(rng)
-    painter = _Painter(rng, street, weather, size)
+    painter = _Painter(np.random.default_rng(seed), size)
     painter.paint()
     return painter.develop()
 
@@ -86,15 +71,10 @@ def draw_scene(seed: int, size: tuple[int, int] = (360, 480)) -> Scene:
 class _Painter:
     """Holds what every brush needs: random numbers, camera, canvas and weather."""
 
-    def __init__(
-        self,
-        rng: np.random.Generator,
-        street: Street,
-        weather: light.Weather,
-        size: tuple[int, int],
-    ) -> None:
+    def __init__(self, rng: np.random.Generator, size: tuple[int, int]) -> None:
         height, width = size
-        self.rng, self.street, self.weather = rng, street, weather
+        self.rng, self.street, self.weather = rng, plan_street(rng), light.draw_weather(rng)
+        street, weather = self.street, self.weather
         self.camera = Camera(
             focal=street.focal * width,
             eye=street.eye,
@@ -115,10 +95,10 @@ class _Painter:
         A wall counts as far as its far end, because whatever stands along it stands before it.
         """
         self._ground()
-        reach = {"building": 1.0, "fence": 0.5}
-        for thing in sorted(
-            self.street.things, key=lambda t: -t.z - reach.get(t.kind, 0) * t.length
-        ):
+        share = {"building": 1.0, "fence": 0.5}
+        depths = [t.z + share.get(t.kind, 0.0) * t.length for t in self.street.things]
+        for index in np.argsort(depths, kind="stable")[::-1].tolist():
+            thing = self.street.things[index]
             if thing.kind == "building":
                 self._building(thing)
             else:
@@ -142,7 +122,7 @@ class _Painter:
         )
         for kind, *span, slot, shade in ground(rng, self.street.lanes, self.street.half_road):
             number = tarmac if kind == "road" else paving
-            self.canvas.fill(self._ribbon(*span), _times(paints[slot], shade), number)
+            self.canvas.fill(self._ribbon(*span), times(paints[slot], shade), number)
 
     def _ribbon(self, left: float, right: float, near: float, far: float) -> list[Pixel]:
         """Outline of a strip of ground along the bend of the road."""
@@ -161,7 +141,7 @@ class _Painter:
             if 0 < pixels_wide < 0.25:
                 continue
             pixels = [project(x + p[0], p[1], z + p[2]) for p in points]
-            colour = _times(paints[slot], shade) if kind != "mark" else None
+            colour = times(paints[slot], shade) if kind != "mark" else None
             if kind == "disc":
                 canvas.disc(pixels, colour, number)
             elif kind == "line":
@@ -193,7 +173,8 @@ class _Painter:
         )
         back, front = self.canvas.add(end), self.canvas.add(along)
         gable, tiles, wall = furniture.house(rng, house.length, tall, deep, near - house.z)
-        self._stamp([_shaded(gable, 0.8 + sunny * 0.3)], back, paints, x, house.z)
+        if house.z > 1.0:
+            self._stamp([_shaded(gable, 0.8 + sunny * 0.3)], back, paints, x, house.z)
         self._stamp([tiles], front, paints, x, house.z)
         self._stamp([_shaded(wall, 0.95 - sunny)], front, paints, x, house.z)
         if 8.0 < near < 60.0:
@@ -217,7 +198,7 @@ class _Painter:
     def _thing(self, thing: Thing) -> None:
         """One of the smaller things, with its shadow; a sign brings its post."""
         rng = self.rng
-        if not self._in_view(thing.x, thing.z, thing.z + thing.length, _REACH.get(thing.kind, 2.5)):
+        if not self._in_view(thing.x, thing.z, thing.z + thing.length, REACH.get(thing.kind, 2.5)):
             return
         if thing.kind == "fence":
             rng = np.random.default_rng(thing.style)
@@ -255,7 +236,7 @@ class _Painter:
         if kind in ("car", "pedestrian", "bicyclist"):
             self.instances += 1
             instance = self.instances
-        rough, grain = _TEXTURES.get(kind, (0.06, 20.0))
+        rough, grain = MATERIALS.get(kind, (0.06, 20.0))
         plane, facing = (1 / max(thing.z, 1.0), 0.0, 0.0), FACING
         if kind == "fence":
             plane = self.camera.wall(thing.x, max(thing.z, 1.0), thing.z + thing.length)
@@ -282,12 +263,12 @@ class _Painter:
         """The nose of the car that carries the camera; it belongs to no class."""
         height, width = self.canvas.height, self.canvas.width
         number = self.canvas.add(Surface(CAMVID.ignore_index, 0, (0.5, 0.0, 0.0), rough=0.03))
-        rise, colour = height * float(self.rng.uniform(0.02, 0.06)), light.any_colour(self.rng)
+        rise, colour = height * float(self.rng.uniform(0.02, 0.045)), light.any_colour(self.rng)
         middle = width * float(self.rng.uniform(0.42, 0.58))
         reach = width * float(self.rng.uniform(0.5, 0.7))
         for shade, share in ((1.0, 1.0), (0.8, 0.7)):
             box = [(middle - reach, height - rise * share), (middle + reach, height + rise * share)]
-            self.canvas.disc(box, _times(colour, shade), number)
+            self.canvas.disc(box, times(colour, shade), number)
 
     def develop(self) -> Scene:
         """Texture, shadows, weather and camera over what was painted; the maps beside it."""
@@ -307,11 +288,6 @@ class _Painter:
         labels = np.array([s.label for s in surfaces], dtype=np.uint8)[numbers]
         instances = np.array([s.instance for s in surfaces], dtype=np.uint16)[numbers]
         return Scene(light.exposed(picture, self.weather, self.rng), labels, instances)
-
-
-def _times(colour: Colour, shade: float) -> Colour:
-    red, green, blue = int(colour[0] * shade), int(colour[1] * shade), int(colour[2] * shade)
-    return min(red, 255), min(green, 255), min(blue, 255)
 
 
 def _shaded(part: Part, shade: float) -> Part:

@@ -13,6 +13,7 @@ from rich.console import Console
 from torch import Tensor
 
 from mfpnet import checkpoint
+from mfpnet.checkpoint import CHECKPOINT_FILE
 from mfpnet.charts import training_curves
 from mfpnet.datasets import Dataset, open_dataset
 from mfpnet.device import autocast_dtype, choose_device, make_deterministic
@@ -124,7 +125,7 @@ def train(
 def _prepare_folder(folder: Path, config: RunConfig, resume: bool) -> None:
     if resume:
         return
-    if (folder / checkpoint.CHECKPOINT_FILE).exists():
+    if (folder / CHECKPOINT_FILE).exists():
         raise MfpnetError(
             f"'{folder}' holds a run already: continue it with --resume {folder}, or choose another "
             f"folder with --out."
@@ -305,11 +306,11 @@ def _save_state(run: _Run) -> None:
         "seconds": run.seconds,
         "threads": torch.get_num_threads(),
     }
-    checkpoint.save_checkpoint(run.folder / checkpoint.CHECKPOINT_FILE, state)
+    checkpoint.save_checkpoint(run.folder / CHECKPOINT_FILE, state)
 
 
 def _restore(run: _Run) -> None:
-    state = checkpoint.load_checkpoint(run.folder / checkpoint.CHECKPOINT_FILE)
+    state = checkpoint.load_checkpoint(run.folder / CHECKPOINT_FILE)
     run.stepper.restore(state)
     run.losses = [torch.tensor(loss, device=run.device) for loss in state["losses"]]
     run.seconds = float(state["seconds"])

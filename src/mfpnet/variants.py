@@ -16,6 +16,24 @@ VARIANTS: dict[str, MFPNetConfig] = {
     "mfpnet_fast": MFPNetConfig(strides=(4, 8, 16)),
 }
 
+_FAST = MFPNetConfig(strides=(4, 8, 16))
+_LIGHT = replace(_FAST, stem_channels=16, stem_convs=2)
+_NARROW = replace(_LIGHT, channels=(24, 72, 128))
+
+# Ways of spending the same 1.00 M parameters; `mfpnet ablate spending` compares them.
+SPENDING: dict[str, MFPNetConfig] = {
+    "fast-table": _FAST,
+    "fast-light-stem-wide-head": replace(_LIGHT, head_channels=48),
+    "fast-light-stem-narrow-top": _NARROW,
+    "fast-one-conv-stem-narrow-top": replace(_NARROW, stem_channels=32, stem_convs=1),
+    "fast-light-stem-wide-top": replace(_LIGHT, channels=(40, 72, 124), head_channels=24),
+    "fast-narrow-top-stride-8": replace(_NARROW, strides=(4, 8, 8)),
+    "paper-table": MFPNetConfig(),
+    "paper-light-stem-wide-head": MFPNetConfig(stem_channels=16, stem_convs=2, head_channels=48),
+}
+
+SUITES: dict[str, dict[str, MFPNetConfig]] = {"spending": SPENDING}
+
 
 def list_models() -> list[str]:
     """Names that `create_model` takes."""
@@ -28,9 +46,10 @@ def variant_config(name: str, *, num_classes: int = 19, in_channels: int = 3) ->
     Raises:
         MfpnetError: no variant has this name.
     """
-    if name not in VARIANTS:
-        raise unknown_name("variant", name, VARIANTS)
-    return replace(VARIANTS[name], num_classes=num_classes, in_channels=in_channels)
+    known = {**VARIANTS, **{key: value for suite in SUITES.values() for key, value in suite.items()}}
+    if name not in known:
+        raise unknown_name("variant", name, known)
+    return replace(known[name], num_classes=num_classes, in_channels=in_channels)
 
 
 def create_model(name: str = "mfpnet", *, num_classes: int = 19, in_channels: int = 3) -> MFPNet:
