@@ -23,7 +23,8 @@ def assign(scores: Tensor) -> Tensor:
 
 def project(assignment: Tensor, features: Tensor) -> Tensor:
     """Node features as the weighted mean of their pixels: (B, N, P), (B, S, P) -> (B, N, S)."""
-    weights = assignment / assignment.sum(dim=2, keepdim=True)
+    # A node that no pixel chose has a sum that rounds to 0, sooner in half precision.
+    weights = assignment / assignment.sum(dim=2, keepdim=True).clamp(min=1e-6)
     return torch.bmm(weights, features.transpose(1, 2))
 
 

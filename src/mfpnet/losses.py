@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -59,6 +61,6 @@ def cross_entropy(
 def _hard(losses: Tensor, counted: Tensor, threshold: float, min_share: float) -> Tensor:
     """Pixels above the loss that the threshold means, lowered until enough are kept."""
     limit = -torch.log(torch.tensor(threshold, device=losses.device))
-    enough = int(min_share * losses.numel())
-    ranked = losses.where(counted, -1.0).flatten().topk(max(enough, 1)).values
+    enough = max(math.ceil(min_share * int(counted.sum())), 1)
+    ranked = losses.where(counted, -1.0).flatten().topk(enough).values
     return losses >= torch.minimum(limit, ranked[-1].clamp(min=0))

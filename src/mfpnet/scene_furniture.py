@@ -193,7 +193,7 @@ def bush(rng: np.random.Generator, height: float) -> list[Part]:
 
 def lamp_post(rng: np.random.Generator, height: float, inward: float) -> list[Part]:
     """A thin post, often with an arm over the road (``inward`` is -1 or 1) and a lamp."""
-    width = float(rng.uniform(0.14, 0.24))
+    width = float(rng.uniform(0.18, 0.3))
     parts: list[Part] = [("line", [(0, 0, 0), (0, height, 0)], MAIN, 1.0, width)]
     parts.append(("line", [(width * 0.2, 0, 0), (width * 0.2, height, 0)], MAIN, 1.35, width * 0.3))
     parts.append(("line", [(0, 0, 0), (0, 0.9, 0)], MAIN, 0.75, width * 1.6))
@@ -216,7 +216,7 @@ def post(height: float, width: float) -> list[Part]:
 def sign(rng: np.random.Generator, height: float) -> list[Part]:
     """The plate at the top of a post (round, triangle, board, diamond), or a traffic light."""
     kind = int(rng.integers(0, 6))
-    half = float(rng.uniform(0.42, 0.68))
+    half = float(rng.uniform(0.48, 0.75))
     if kind == 5:
         return _traffic_light(rng, height)
     if kind == 4:

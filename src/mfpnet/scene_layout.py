@@ -145,13 +145,13 @@ def _trees(rng: np.random.Generator, side: float, kerb: float, edge: float) -> l
 def _posts(rng: np.random.Generator, side: float, kerb: float, edge: float) -> list[Thing]:
     posts = []
     start, step = rng.uniform(4.5, 10.0), rng.uniform(9.0, 18.0)
-    for z in np.arange(start, 50.0, step):
+    for z in np.arange(start, 34.0, step):
         height = float(rng.uniform(4.5, 8.0))
         posts.append(Thing("pole", side * (kerb + 0.5), float(z), height=height))
     for _ in range(int(rng.integers(1, 4))):
         x = float(rng.uniform(kerb + 0.3, max(kerb + 0.4, edge - 0.5)))
-        z = float(rng.uniform(NEAREST + 1.0, 22.0))
-        posts.append(Thing("sign", side * x, z, height=float(rng.uniform(2.2, 3.4))))
+        z = float(rng.uniform(NEAREST + 1.0, 16.0))
+        posts.append(Thing("sign", side * x, z, height=float(rng.uniform(2.0, 3.1))))
     return posts
 
 
@@ -188,17 +188,17 @@ def _people(
     rng: np.random.Generator, half_road: float, pavement: tuple[float, float]
 ) -> list[Thing]:
     people = []
-    for _ in range(int(rng.integers(3, 9))):
+    for _ in range(int(rng.integers(5, 12))):
         side = int(rng.integers(0, 2))
         x = half_road + rng.uniform(0.3, pavement[side] - 0.3)
         if rng.random() < 0.2:
             x = rng.uniform(0.0, half_road)
-        z = NEAREST + rng.uniform(0.0, 1.0) ** 1.5 * 24.0
+        z = NEAREST + rng.uniform(0.0, 1.0) ** 1.5 * 15.0
         height = float(rng.uniform(1.35, 1.95))
         people.append(Thing("pedestrian", float(x) * (2 * side - 1), float(z), height=height))
     for _ in range(int(rng.integers(1, 5))):
         x = rng.uniform(-1.0, 1.0) * (half_road + rng.choice([-0.6, -0.6, 1.2]))
-        z = NEAREST + rng.uniform(0.0, 1.0) ** 1.5 * 20.0
+        z = NEAREST + rng.uniform(0.0, 1.0) ** 1.5 * 15.0
         people.append(Thing("bicyclist", float(x), float(z), height=float(rng.uniform(1.6, 1.9))))
     return people
 

@@ -43,22 +43,22 @@ class Weather:
 
 def draw_weather(rng: np.random.Generator) -> Weather:
     """Sun, overcast, dusk or night; fog, rain, exposure and colour cast on top."""
-    kind = str(rng.choice(["sun", "overcast", "dusk", "night"], p=[0.4, 0.3, 0.18, 0.12]))
+    kind = str(rng.choice(["sun", "overcast", "dusk", "night"], p=[0.44, 0.3, 0.18, 0.08]))
     zenith, skyline = _sky(rng, kind)
     night = {"night": rng.uniform(0.5, 0.75), "dusk": rng.uniform(0.1, 0.4)}.get(kind, 0.0)
-    tint = rng.normal(0.0, 0.06, 3) + rng.choice([-1, 1]) * np.array([0.07, 0.0, -0.07])
+    tint = rng.normal(0.0, 0.04, 3) + rng.choice([-1, 1]) * np.array([0.05, 0.0, -0.05])
     return Weather(
         sun={"sun": rng.uniform(0.5, 1.0), "dusk": rng.uniform(0.0, 0.6)}.get(kind, 0.0),
         sun_side=float(rng.uniform(-1.0, 1.0)),
         night=float(night),
-        fog=float(rng.choice([0.001, rng.uniform(0.004, 0.022)], p=[0.6, 0.4])),
+        fog=float(rng.choice([0.001, rng.uniform(0.003, 0.014)], p=[0.65, 0.35])),
         rain=float(rng.uniform(0.3, 1.0)) if kind != "sun" and rng.random() < 0.35 else 0.0,
         zenith=zenith,
         skyline=skyline,
-        clouds=float(rng.uniform(0.0, 0.3)),
+        clouds=float(rng.uniform(0.0, 0.2)),
         gain=tuple((rng.uniform(0.75, 1.2) * (1.0 + tint)).tolist()),
         contrast=float(rng.uniform(0.8, 1.2)),
-        noise=float(rng.uniform(1.0, 7.0)),
+        noise=float(rng.uniform(1.0, 5.0)),
         blur=float(rng.choice([0.0, rng.uniform(0.3, 0.6)])),
     )
 
@@ -98,7 +98,7 @@ def _colour(draws: list[float], strength: float) -> Colour:
 def ground_colour(rng: np.random.Generator) -> Colour:
     """Asphalt or paving: grey from dark to light, now and then reddish, sandy or bluish."""
     hue = rng.choice([0.02, 0.09, 0.6, 0.3])
-    return hsv(hue, rng.choice([0.05, 0.12, 0.3], p=[0.5, 0.3, 0.2]), rng.uniform(0.25, 0.8))
+    return hsv(hue, rng.choice([0.05, 0.12, 0.3], p=[0.55, 0.33, 0.12]), rng.uniform(0.25, 0.8))
 
 
 def marking_colour(rng: np.random.Generator) -> Colour:
@@ -116,23 +116,24 @@ def palette(rng: np.random.Generator, kind: str) -> Palette:
         main, third = _leaves(rng)
         second = hsv(rng.uniform(0.04, 0.1), rng.uniform(0.1, 0.5), rng.uniform(0.18, 0.5))
     elif kind == "building":
-        hue, strength = rng.choice([0.03, 0.1, rng.uniform(0, 1)]), rng.uniform(0, 0.55)
+        hue, strength = rng.choice([0.03, 0.1, 0.1, rng.uniform(0, 1)]), rng.uniform(0, 0.5)
         main = hsv(hue, strength, rng.uniform(0.3, 0.95))
         second = hsv(hue, strength * 0.4, rng.uniform(0.3, 1.0))
     elif kind in ("pole", "bollard"):
-        main = any_colour(rng, 0.4)
+        main = any_colour(rng, 0.25)
     elif kind in ("pedestrian", "bicyclist"):
         third = hsv(rng.uniform(0.04, 0.09), rng.uniform(0.3, 0.6), rng.uniform(0.35, 0.95))
     elif kind == "sign":
-        main, second = any_colour(rng, 1.0), any_colour(rng, 1.0)
+        main = hsv(rng.random(), rng.choice([0.1, rng.uniform(0.5, 1.0)]), rng.uniform(0.3, 1.0))
+        second = light if sum(main) < 360 or rng.random() < 0.3 else dark
     elif kind == "car":
         third = hsv(rng.uniform(-0.03, 0.04), 0.8, rng.uniform(0.5, 0.95))
     return main, second, third, dark, light
 
 
 def _leaves(rng: np.random.Generator) -> tuple[Colour, Colour]:
-    hue = float(rng.choice([rng.uniform(0.17, 0.4), rng.uniform(0.0, 0.16)], p=[0.6, 0.4]))
-    strength, value = rng.uniform(0.1, 0.65), rng.uniform(0.25, 0.75)
+    hue = float(rng.choice([rng.uniform(0.17, 0.4), rng.uniform(0.0, 0.16)], p=[0.72, 0.28]))
+    strength, value = rng.uniform(0.2, 0.7), rng.uniform(0.25, 0.7)
     lighter = hsv(hue - 0.03, strength, value * 1.25)
     return hsv(hue, strength, value), lighter
 

@@ -223,7 +223,7 @@ def _spokes(x: float, radius: float, wide: float) -> list[Part]:
         (x + wide * math.cos(t), radius + radius * math.sin(t), 0.0)
         for t in (k * math.pi / 8 for k in range(17))
     ]
-    parts: list[Part] = [("mark", rim, DARK, 1.0, 0.0), ("line", rim, DARK, 0.45, 0.07)]
+    parts: list[Part] = [("mark", rim, DARK, 1.0, 0.0), ("line", rim, DARK, 0.45, 0.09)]
     for start in (0, 4):
         parts.append(("line", [rim[start], rim[start + 8]], LIGHT, 0.6, 0.012))
     return parts

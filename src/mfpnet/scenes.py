@@ -204,7 +204,7 @@ class _Painter:
             rng = np.random.default_rng(thing.style)
         if thing.kind == "sign":
             self._model(
-                "pole", thing, furniture.post(thing.height, 0.12), light.palette(rng, "pole")
+                "pole", thing, furniture.post(thing.height, 0.15), light.palette(rng, "pole")
             )
         if thing.kind not in ("fence", "towers", "wood"):
             self._cast(thing)

@@ -26,7 +26,6 @@ SPENDING: dict[str, MFPNetConfig] = {
     "fast-light-stem-wide-head": replace(_LIGHT, head_channels=48),
     "fast-light-stem-narrow-top": _NARROW,
     "fast-one-conv-stem-narrow-top": replace(_NARROW, stem_channels=32, stem_convs=1),
-    "fast-light-stem-wide-top": replace(_LIGHT, channels=(40, 72, 124), head_channels=24),
     "fast-narrow-top-stride-8": replace(_NARROW, strides=(4, 8, 8)),
     "paper-table": MFPNetConfig(),
     "paper-light-stem-wide-head": MFPNetConfig(stem_channels=16, stem_convs=2, head_channels=48),
