@@ -61,7 +61,7 @@ def both_paths(slope: float, features: Tensor) -> list[tuple[Tensor, Tensor, Ten
         nn.init.constant_(module.weight, slope)
         leaf = features.clone().requires_grad_()
         output = module(leaf)
-        (output * noise(*features.shape, seed=1)).sum().backward()  # type: ignore[no-untyped-call]
+        (output * noise(*features.shape, seed=1)).sum().backward()
         assert leaf.grad is not None
         assert module.weight.grad is not None
         results.append((output.detach(), leaf.grad, module.weight.grad))

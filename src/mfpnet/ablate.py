@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from mfpnet.checkpoint import CHECKPOINT_FILE
 from mfpnet.datasets import DataSource
 from mfpnet.errors import unknown_name
 from mfpnet.files import read_json, write_json
@@ -16,7 +17,7 @@ from mfpnet.latency import interleaved_medians, openvino_runner
 from mfpnet.recipes import get_recipe
 from mfpnet.records import environment
 from mfpnet.runs import RunConfig
-from mfpnet.train import CHECKPOINT_FILE, RESULT_FILE, train
+from mfpnet.train import RESULT_FILE, train
 from mfpnet.variants import SUITES, count_macs, count_parameters, create_model
 
 LATENCY_SIZE = (360, 480)
@@ -60,9 +61,7 @@ def ablate(
     rows = []
     for name in names:
         configs = [
-            RunConfig(
-                name, recipe, recipe_values, data, evaluate_on, seed=seed, threads=threads
-            )
+            RunConfig(name, recipe, recipe_values, data, evaluate_on, seed=seed, threads=threads)
             for seed in seeds
         ]
         runs = [_run(config, folder / f"{name}-seed{config.seed}", console) for config in configs]
@@ -96,9 +95,7 @@ def _run(config: RunConfig, folder: Path, console: Console | None) -> dict[str, 
     if (folder / RESULT_FILE).is_file():
         result = read_json(folder / RESULT_FILE)
         return result
-    return train(
-        config, folder, resume=(folder / CHECKPOINT_FILE).is_file(), console=console
-    )
+    return train(config, folder, resume=(folder / CHECKPOINT_FILE).is_file(), console=console)
 
 
 def _row(name: str, runs: Sequence[dict[str, Any]]) -> dict[str, Any]:

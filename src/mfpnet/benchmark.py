@@ -85,7 +85,7 @@ def _training_step(
     loss_stride: int,
 ) -> Callable[[], object]:
     torch.manual_seed(0)
-    network = create_model(variant, num_classes=11).to(device, memory_format=memory_format)
+    network = create_model(variant, num_classes=11).to(device).to(memory_format=memory_format)  # type: ignore[call-overload]
     optimizer = build_optimizer(
         network, "adamw", learning_rate=1e-3, weight_decay=1e-2, momentum=0.9
     )
@@ -96,7 +96,9 @@ def _training_step(
 
     def criterion(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         every = loss_stride
-        return cross_entropy(logits[..., ::every, ::every], target[..., ::every, ::every], ignore_index=11)
+        return cross_entropy(
+            logits[..., ::every, ::every], target[..., ::every, ::every], ignore_index=11
+        )
 
     # Reading the loss waits for a GPU to be done.
     return lambda: stepper.advance(images, targets, criterion).item()

@@ -26,6 +26,9 @@ from mfpnet.model import MFPNet, MFPNetConfig
 WEIGHTS_FILE = "weights.safetensors"
 CHECKPOINT_FILE = "checkpoint.pt"
 
+# How a pickle begins, for each protocol that writes a number.
+_PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+
 
 def bundled_weights() -> dict[str, Path]:
     """The weights that come with the package: name -> file."""
@@ -57,7 +60,17 @@ def save_weights(path: Path, model: MFPNet, info: ModelInfo) -> None:
     """Write the network's weights with what travels with them, atomically."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in _deployed(model).items()}
     header = {"info": json.dumps(info.as_dict()), "config": json.dumps(asdict(model.config))}
-    write_atomically(path, save(tensors, header))
+    write_atomically(path, _in_order(save(tensors, header)))
+
+
+def _in_order(data: bytes) -> bytes:
+    """The same safetensors with its header sorted: the library writes it in a random order."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[8 + length :]
 
 
 def load_model(name_or_path: str | Path) -> MFPNet:
@@ -73,9 +86,15 @@ def load_model(name_or_path: str | Path) -> MFPNet:
     tensors, header = _read_safetensors(path)
     if not {"info", "config"} <= set(header):
         raise MfpnetError(f"'{path}' has no mfpnet header: it was not saved by mfpnet.")
-    model = MFPNet(MFPNetConfig(**frozen(json.loads(header["config"]))))
+    try:
+        model = MFPNet(MFPNetConfig(**frozen(json.loads(header["config"]))))
+        model.info = ModelInfo.from_dict(json.loads(header["info"]))
+    except (MfpnetError, ValueError, TypeError) as error:
+        raise MfpnetError(
+            f"'{path}' has a header that this mfpnet cannot use: {error} Upgrade mfpnet, or "
+            f"export the weights anew."
+        ) from error
     load_tensors(model, tensors, path)
-    model.info = ModelInfo.from_dict(json.loads(header["info"]))
     return model.eval()
 
 
@@ -120,21 +139,26 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             header = file.metadata() or {}
             return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise MfpnetError(f"'{path}' cannot be read as weights: {_diagnosis(path, error)}") from error
+        raise MfpnetError(
+            f"'{path}' cannot be read as weights: {_diagnosis(path, error)}"
+        ) from error
 
 
 def _diagnosis(path: Path, error: Exception) -> str:
-    start = path.read_bytes()[:4]
-    if start[:2] == b"\x80\x02" or start == b"PK\x03\x04":
+    if not isinstance(error, SafetensorError):
+        return f"{error}."
+    with path.open("rb") as stream:
+        start = stream.read(4)
+    if start[:2] in _PICKLES or start == b"PK\x03\x04":
         return (
-            "it is a PyTorch pickle, which can run code when opened. mfpnet reads safetensors only; "
-            "a run's weights are in its weights.safetensors."
+            "it is a PyTorch pickle, which can run code when opened. mfpnet reads safetensors "
+            "only; a run's weights are in its weights.safetensors."
         )
     return f"{error}. It is truncated or no safetensors file: copy it again."
 
 
 def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
-    """Write a training state (tensors and plain types) atomically; a full disk keeps the old one."""
+    """Write a training state (tensors, plain types) atomically; a full disk keeps the old one."""
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
         torch.save(dict(state), stream)
 

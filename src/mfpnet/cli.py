@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import tyro
@@ -32,20 +32,28 @@ Verb = (
 )
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the program and end the process: 0 done, 1 partly, 2 a user's problem, 130 interrupted."""
-    options: Any = tyro.cli(
-        Verb,  # type: ignore[arg-type]
+def parse(arguments: Sequence[str] | None = None) -> Any:
+    """The options of a verb from the command line; ends the process where they are off."""
+    return tyro.cli(
+        Verb,
         prog="mfpnet",
         description="MFPNet, semantic segmentation in a megabyte.",
         args=arguments,
-        config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagConversionOff),
+        config=(tyro.conf.OmitArgPrefixes,),
     )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the program and end the process.
+
+    Exit status: 0 done, 1 done in part, 2 a problem the user can fix, 130 interrupted.
+    """
+    options = parse(arguments)
     try:
         sys.exit(_run(options))
     except MfpnetError as error:
         print(f"mfpnet: {error}", file=sys.stderr)
-        sys.exit(130 if type(error).__name__ == "Interrupted" else 2)
+        sys.exit(error.exit_status)
     except KeyboardInterrupt:
         print("mfpnet: interrupted.", file=sys.stderr)
         sys.exit(130)
@@ -54,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(options: Any) -> int:
     from mfpnet import verbs
 
-    verb = {
+    verbs_of: dict[type, Callable[[Any], int]] = {
         InfoOptions: verbs.info,
         TrainOptions: verbs.train,
         EvaluateOptions: verbs.evaluate,
@@ -63,5 +71,5 @@ def _run(options: Any) -> int:
         BenchmarkOptions: verbs.benchmark,
         DataOptions: verbs.data,
         DemoOptions: verbs.demo,
-    }[type(options)]
-    return verb(options)
+    }
+    return verbs_of[type(options)](options)

@@ -6,8 +6,9 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -93,19 +94,15 @@ class CamVid:
 
 def _camvid_part(root: Path, part: str) -> list[tuple[Path, Path]]:
     """The pairs of `train`, of `train/DRIVE`, or of `train-DRIVE`."""
-    if "/" in part:
-        split, drive = part.split("/", 1)
-        pairs = [pair for pair in _camvid_pairs(root, split) if _drive(pair[0]) == drive]
-    elif "-" in part:
-        split, drive = part.split("-", 1)
-        pairs = [pair for pair in _camvid_pairs(root, split) if _drive(pair[0]) != drive]
-    else:
-        split, drive = part, ""
-        pairs = _camvid_pairs(root, split)
-    every = {_drive(frame) for frame, _ in _camvid_pairs(root, split)} if drive else set()
-    if drive and drive not in every:
+    sign = "/" if "/" in part else "-"
+    split, found, drive = part.partition(sign)
+    pairs = _camvid_pairs(root, split)
+    if not found:
+        return pairs
+    every = {_drive(frame) for frame, _ in pairs}
+    if drive not in every:
         raise unknown_name(f"drive in split {split}", drive, every)
-    return pairs
+    return [pair for pair in pairs if (_drive(pair[0]) == drive) == (sign == "/")]
 
 
 def _drive(frame: Path) -> str:
@@ -119,8 +116,8 @@ def _camvid_pairs(root: Path, split: str) -> list[tuple[Path, Path]]:
         kind = "mask" if lonely[0] in frames else "frame"
         raise MfpnetError(
             f"{root / split} and {root / f'{split}annot'} do not pair up: {len(lonely)} of "
-            f"{len(set(frames) | set(masks))} names stand in one only. '{lonely[0]}' has no {kind}: "
-            f"add it or remove the other."
+            f"{len(set(frames) | set(masks))} names stand in one only. '{lonely[0]}' has no "
+            f"{kind}: add it or remove the other."
         )
     return [(frames[stem], masks[stem]) for stem in sorted(frames)]
 
@@ -131,10 +128,13 @@ def _listing(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
             f"{folder} is not a folder. CamVid is expected as train, trainannot, val, valannot, "
             f"test, testannot below --root."
         )
-    files = {path.stem: path for path in folder.iterdir() if path.suffix.lower() in suffixes}
-    if not files:
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes)
+    if not found:
         raise MfpnetError(f"{folder} holds no {' or '.join(suffixes)} file.")
-    return files
+    for path, after in pairwise(found):
+        if path.stem == after.stem:
+            raise MfpnetError(f"{path} and {after.name} are the same frame twice. Remove one.")
+    return {path.stem: path for path in found}
 
 
 class SyntheticStreets:
@@ -150,7 +150,7 @@ class SyntheticStreets:
 
     name = "synthetic"
     labels = CAMVID
-    first_seed = {"train": 0, "val": 1_000_000, "test": 2_000_000}
+    first_seed: ClassVar = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 
     def __init__(
         self, split: str = "train", count: int = 320, size: tuple[int, int] = (180, 240)
@@ -228,8 +228,8 @@ def load_checked(dataset: Dataset, index: int) -> tuple[Image, Labels]:
     image, target = dataset.load(index)
     if image.shape[:2] != target.shape:
         raise MfpnetError(
-            f"{dataset.describe(index)}: the mask is {target.shape[0]}x{target.shape[1]}, its frame "
-            f"{image.shape[0]}x{image.shape[1]} (HxW). Export the mask at the frame's size."
+            f"{dataset.describe(index)}: the mask is {target.shape[0]}x{target.shape[1]}, its "
+            f"frame {image.shape[0]}x{image.shape[1]} (HxW). Export the mask at the frame's size."
         )
     _check_range(dataset, index, target)
     return image, target
@@ -241,8 +241,8 @@ def _check_range(dataset: Dataset, index: int, target: Labels) -> None:
     strange = [int(v) for v in found if v >= labels.num_classes and v != labels.ignore_index]
     if strange:
         raise MfpnetError(
-            f"{dataset.describe(index)}: labels {strange} are out of range. {labels.name} has 0 to "
-            f"{labels.num_classes - 1}, and {labels.ignore_index} for void: map them to one of these."
+            f"{dataset.describe(index)}: labels {strange} are out of range. {labels.name} has 0 "
+            f"to {labels.num_classes - 1}, and {labels.ignore_index} for void: map them to these."
         )
 
 

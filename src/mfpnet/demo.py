@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from mfpnet.datasets import DataSource, Dataset, open_dataset
+from mfpnet.datasets import Dataset, DataSource, open_dataset
 from mfpnet.draw import blend, colour_labels, side_by_side
 from mfpnet.pictures import write_png
 from mfpnet.predict import Predictor, predict_files

@@ -10,12 +10,14 @@ class MfpnetError(Exception):
     """A problem the user can fix.
 
     The text names the file or option, what was found and what to do. The command line prints it
-    without a traceback and ends with status 2.
+    without a traceback and ends with `exit_status`.
     """
+
+    exit_status = 2
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> MfpnetError:
-    """An error for a misspelt ``name``: what kind of name it is, the nearest known one, all of them."""
+    """An error for a misspelt name: what kind it is, the nearest known one, and all of them."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f" Did you mean '{near[0]}'?" if near else ""

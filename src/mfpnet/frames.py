@@ -12,7 +12,7 @@ from torch import Tensor
 from mfpnet.datasets import Dataset, fingerprint, load_checked, pixel_counts
 from mfpnet.errors import MfpnetError
 from mfpnet.labels import LabelSet
-from mfpnet.pictures import Image, Labels
+from mfpnet.pictures import Image, Labels, resize_image, resize_labels
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,16 @@ class FrameStore:
 
 
 def load_frames(
-    dataset: Dataset, device: torch.device, *, on_frame: Callable[[int], None] | None = None
+    dataset: Dataset,
+    device: torch.device,
+    *,
+    size: tuple[int, int] | None = None,
+    on_frame: Callable[[int], None] | None = None,
 ) -> FrameStore:
     """Read and check a whole data set.
 
-    Smaller frames are padded to the largest, their targets with the ignored label.
+    Frames are brought to `size` (H, W) where it is given; otherwise smaller ones are padded to the
+    largest, their targets with the ignored label.
 
     Raises:
         MfpnetError: a frame or its target is unusable, or the data set is empty.
@@ -63,6 +68,8 @@ def load_frames(
     for index in range(len(dataset)):
         image, target = load_checked(dataset, index)
         names[fingerprint(image)] = dataset.frame_name(index)
+        if size:
+            image, target = resize_image(image, size), resize_labels(target, size)
         counts += pixel_counts(target, dataset.labels.num_classes)
         images.append(image)
         targets.append(target)
@@ -132,7 +139,8 @@ def _stack(images: list[Image], targets: list[Labels], ignore_index: int) -> tup
     height = max(image.shape[0] for image in images)
     width = max(image.shape[1] for image in images)
     pixels = np.zeros((len(images), height, width, 3), dtype=np.uint8)
-    kind = np.uint8 if max(target.max() for target in targets) < 256 else np.int32
+    largest = max(ignore_index, *(int(target.max()) for target in targets))
+    kind = np.uint8 if largest < 256 else np.int32
     marks = np.full((len(images), height, width), ignore_index, dtype=kind)
     for index, (image, target) in enumerate(zip(images, targets, strict=True)):
         pixels[index, : image.shape[0], : image.shape[1]] = image

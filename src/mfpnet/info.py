@@ -54,7 +54,7 @@ class ModelInfo:
         known = {field.name for field in fields(cls)}
         if unknown := set(values) - known:
             raise MfpnetError(
-                f"these weights come from a newer mfpnet (fields {sorted(unknown)}): upgrade it."
+                f"the weights come from a newer mfpnet (fields {sorted(unknown)})."
             )
         return cls(**frozen(values))
 

@@ -1,4 +1,4 @@
-"""How long a network takes in OpenVINO: the backend that a small computer without a GPU would use."""
+"""How long a network takes in OpenVINO, the backend of a small computer without a GPU."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def openvino_runner(model: nn.Module, size: tuple[int, int], threads: int) -> Ca
     options = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
     compiled = openvino.compile_model(converted, "CPU", options)
     pixels = np.zeros((1, 3, *size), dtype=np.float32)
-    return lambda: compiled(pixels)  # type: ignore[no-any-return]
+    return lambda: compiled(pixels)
 
 
 def interleaved_medians(

@@ -48,7 +48,7 @@ class PReLU(nn.PReLU):
     def forward(self, features: Tensor) -> Tensor:
         """Any shape -> the same shape."""
         if self.training and features.device.type == "cpu" and not torch.compiler.is_compiling():
-            activated: Tensor = _FastPReLU.apply(features, self.weight)
+            activated: Tensor = _FastPReLU.apply(features, self.weight)  # type: ignore[no-untyped-call]
             return activated
         return super().forward(features)
 
@@ -107,7 +107,12 @@ class FactorisedConv(nn.Sequential):
         between = nn.Identity() if depthwise else PReLU()
         super().__init__(
             convolution(
-                channels, channels, (3, 1), dilation=(dilation, 1), groups=groups, bias=not depthwise
+                channels,
+                channels,
+                (3, 1),
+                dilation=(dilation, 1),
+                groups=groups,
+                bias=not depthwise,
             ),
             between,
             convolution(channels, channels, (1, 3), dilation=(1, dilation), groups=groups),

@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def class_weights(pixel_counts: Tensor, smoothing: float = 1.10) -> Tensor:
-    """1 / ln(1.10 + p) for each class (ENet, Paszke et al. 2016), p its share of the counted pixels.
+    """1 / ln(1.10 + p) of each class (ENet, Paszke et al. 2016), p its share of counted pixels.
 
     Args:
         pixel_counts: (C,) pixels of each class in the training data, void left out.

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -73,17 +74,19 @@ class MFPNetConfig:
 
     def __post_init__(self) -> None:
         stages = {len(self.channels), len(self.strides), len(self.dilations), len(self.sgcn)}
-        if len(stages) != 1:
+        if len(stages) != 1 or not self.channels:
             raise ValueError("channels, strides, dilations and sgcn need one entry for each stage")
         steps = [b / a for a, b in zip((2, *self.strides), self.strides, strict=False)]
         if any(step not in (1, 2) for step in steps):
             raise ValueError(f"strides {self.strides} must start at 2 or 4 and keep or double")
-        if self.num_classes < 1 or self.in_channels < 1:
-            raise ValueError("num_classes and in_channels must be at least 1")
+        if not set(self.sgcn) <= {"simple", "glore", None}:
+            raise ValueError(f"sgcn {self.sgcn}: each entry is 'simple', 'glore' or None")
+        if min(self.num_classes, self.in_channels, self.stem_convs, self.nodes) < 1:
+            raise ValueError("num_classes, in_channels, stem_convs and nodes must be at least 1")
 
 
 class InitialBlock(nn.Sequential):
-    """3x3 convolutions, the first with stride 2: (B, C_in, H, W) -> (B, C, H/2, W/2), rounded up."""
+    """3x3 convolutions, the first strided: (B, C_in, H, W) -> (B, C, H/2, W/2), rounded up."""
 
     def __init__(self, in_channels: int, channels: int, convs: int) -> None:
         first = conv_bn_prelu(in_channels, channels, 3, stride=2)
@@ -91,7 +94,7 @@ class InitialBlock(nn.Sequential):
 
 
 class Downsampling(nn.Module):
-    """A strided convolution beside a max-pooling: (B, C_in, H, W) -> (B, C, H/2, W/2), rounded up."""
+    """Strided convolution beside max-pooling: (B, C_in, H, W) -> (B, C, H/2, W/2), rounded up."""
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
@@ -173,7 +176,7 @@ class SGCN(nn.Module):
         """What the graph gives each pixel: (B, C, H, W) -> (B, S, H, W)."""
         assignment = graph.assign(self.score(features).flatten(2))
         nodes = self.propagate(graph.project(assignment, self.embed(features).flatten(2)))
-        return graph.reproject(assignment, nodes).unflatten(2, features.shape[2:])
+        return graph.reproject(assignment, nodes).view(features.shape[0], -1, *features.shape[2:])
 
     def forward(self, features: Tensor) -> Tensor:
         """See the class."""
@@ -192,9 +195,7 @@ class ASPP(nn.Module):
         super().__init__()
         dilated = [conv_bn_prelu(in_channels, channels, 3, dilation=d) for d in dilations]
         self.branches = nn.ModuleList([conv_bn_prelu(in_channels, channels), *dilated])
-        self.pooled = nn.Sequential(
-            convolution(in_channels, channels, 1, bias=True), PReLU()
-        )
+        self.pooled = nn.Sequential(convolution(in_channels, channels, 1, bias=True), PReLU())
         self.project = conv_bn_prelu(channels * (len(dilations) + 2), channels)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -225,7 +226,7 @@ class MFPNet(nn.Module):
         self.graphs = nn.ModuleList(_graph(config, stage) for stage in range(len(widths)))
         self.decoder = nn.ModuleList(_block(config, stage) for stage in range(len(widths)))
         self.exits = nn.ModuleList(
-            conv_bn_prelu(deep, shallow) for shallow, deep in zip(widths, widths[1:], strict=False)
+            conv_bn_prelu(deep, shallow) for shallow, deep in pairwise(widths)
         )
         self.head = _head(config)
         self.classifier = convolution(config.head_channels, config.num_classes, 1, bias=True)

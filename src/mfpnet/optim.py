@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
     """Decay on convolution kernels only: biases, norms, slopes and gates are not shrunk."""
-    kernels, others = [], []
+    kernels: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
     for parameter in model.parameters():
         (kernels if parameter.ndim > 2 else others).append(parameter)
     return [
@@ -27,8 +28,9 @@ def build_optimizer(
     groups = parameter_groups(model, weight_decay)
     if name == "sgd":
         return torch.optim.SGD(groups, lr=learning_rate, momentum=momentum)
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[name]
-    return kind(groups, lr=learning_rate)
+    if name == "adamw":
+        return torch.optim.AdamW(groups, lr=learning_rate)
+    return torch.optim.Adam(groups, lr=learning_rate)
 
 
 def poly_factor(step: int, total: int, *, warmup: int = 0, power: float = 0.9) -> float:

@@ -85,6 +85,21 @@ def write_png(path: Path, array: Image | Labels) -> None:
     write_atomically(path, buffer.getvalue())
 
 
+def resize_image(image: Image, size: tuple[int, int]) -> Image:
+    """Bilinear, with antialiasing when it shrinks: (H, W, 3) -> (*size, 3)."""
+    if image.shape[:2] == size:
+        return image
+    picture = PIL.Image.fromarray(image)
+    return np.array(picture.resize((size[1], size[0]), PIL.Image.Resampling.BILINEAR))
+
+
+def resize_labels(labels: Labels, size: tuple[int, int]) -> Labels:
+    """Nearest label: (H, W) -> size; a label is a name, there is nothing between two of them."""
+    rows = (np.arange(size[0]) * 2 + 1) * labels.shape[0] // (2 * size[0])
+    columns = (np.arange(size[1]) * 2 + 1) * labels.shape[1] // (2 * size[1])
+    return labels[rows[:, None], columns]
+
+
 def find_images(spec: str) -> list[Path]:
     """The pictures that ``spec`` names, sorted: one file, a folder (not its sub-folders) or a glob.
 

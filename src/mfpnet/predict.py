@@ -20,7 +20,7 @@ from mfpnet.files import write_json
 from mfpnet.info import ModelInfo
 from mfpnet.layers import resize
 from mfpnet.model import MFPNet
-from mfpnet.pictures import Image, Labels, read_image, write_png
+from mfpnet.pictures import Image, Labels, read_image, resize_image, write_png
 from mfpnet.transforms import normalise
 
 # Four halvings leave less than two pixels of anything smaller.
@@ -91,7 +91,7 @@ class Predictor:
         """
         pixels = _as_rgb(image)
         size = (pixels.shape[0], pixels.shape[1])
-        logits = resize(self.logits(_resized(pixels, self.network_size(size))), size)
+        logits = resize(self.logits(resize_image(pixels, self.network_size(size))), size)
         kind = np.uint8 if len(self.info.classes) <= 255 else np.uint16
         return Prediction(logits[0].argmax(dim=0).cpu().numpy().astype(kind), self.info.classes)
 
@@ -177,10 +177,3 @@ def _as_rgb(image: Image | PIL.Image.Image | str | Path) -> Image:
             f"an image array must be (H, W, 3) uint8 RGB; this one is {image.shape} {image.dtype}."
         )
     return image
-
-
-def _resized(pixels: Image, size: tuple[int, int]) -> Image:
-    if pixels.shape[:2] == size:
-        return pixels
-    picture = PIL.Image.fromarray(pixels)
-    return np.array(picture.resize((size[1], size[0]), PIL.Image.Resampling.BILINEAR))

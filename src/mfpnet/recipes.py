@@ -20,6 +20,10 @@ class Recipe:
         batch_size: frames a step.
         accumulate: steps whose gradients are summed before the weights move.
         crop_size: (H, W) of a training crop.
+        input_size: (H, W) to which frames are brought before anything else, and at which the
+            network will predict; None for their own size.
+        full_frame_epochs: the last epochs train on crops of the whole frame's size: far taps of
+            the dilated convolutions lie outside a small crop and would stay untrained.
         scale: smallest and largest factor on a frame.
         flip: mirror every second frame.
         colour: strength of the colour changes, 0 for none.
@@ -39,6 +43,8 @@ class Recipe:
     epochs: int
     batch_size: int
     crop_size: tuple[int, int]
+    input_size: tuple[int, int] | None = None
+    full_frame_epochs: int = 0
     accumulate: int = 1
     scale: tuple[float, float] = (0.5, 2.0)
     flip: bool = True
@@ -83,7 +89,8 @@ CAMVID = Recipe(
 #       --split train+val
 #   One CPU core and about 100 minutes, or two idle cores and 55. Result: results/.
 CAMVID_CPU = Recipe(
-    epochs=60,
+    epochs=80,
+    full_frame_epochs=20,
     batch_size=8,
     crop_size=(256, 352),
     scale=(0.6, 1.8),
@@ -132,8 +139,9 @@ SYNTHETIC = Recipe(
 SHORT = Recipe(
     epochs=10,
     batch_size=8,
-    crop_size=(144, 192),
-    scale=(0.4, 1.0),
+    crop_size=(180, 240),
+    input_size=(180, 240),
+    scale=(0.75, 1.5),
     optimizer="adamw",
     learning_rate=2e-3,
     weight_decay=1e-2,

@@ -47,7 +47,6 @@ class MetricsLog:
                     self._events.add_scalar(key, record[key], record["epoch"])
             self._events.flush()
 
-
     def amend(self, values: dict[str, Any]) -> None:
         """Add values to the last epoch's record."""
         last = {**self.records.pop(), **values}
@@ -57,7 +56,7 @@ class MetricsLog:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The records of a metrics file, none where it does not exist; a half-written end is left out."""
+    """The records of a metrics file, none where there is none; a half-written end is left out."""
     records: list[dict[str, Any]] = []
     if path.is_file():
         for line in path.read_text().splitlines():
@@ -73,7 +72,7 @@ def _event_writer(folder: Path) -> Any:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise missing_extra("log", "TensorBoard logging") from error
-    return SummaryWriter(str(folder / "tensorboard"))  # type: ignore[no-untyped-call]
+    return SummaryWriter(str(folder / "tensorboard"))
 
 
 class Bar:
@@ -92,10 +91,8 @@ class Bar:
 
 
 @contextmanager
-def progress_bar(
-    console: Console, title: str, total: int, *, done: int = 0
-) -> Iterator[Bar]:
-    """A bar with a title, a percentage, time taken, time left and a text; plain where not a terminal."""
+def progress_bar(console: Console, title: str, total: int, *, done: int = 0) -> Iterator[Bar]:
+    """A bar with a title, a percentage, time taken, time left and a text; one line in a log."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import yaml
 
@@ -87,12 +86,43 @@ def read_config(path: Path) -> RunConfig:
         raise MfpnetError(f"'{path}' is no complete config: {error}.") from error
 
 
-def _build(kind: Callable[..., T], values: Any, known: set[str], path: Path) -> T:
+def _build(kind: type[T], values: Any, known: set[str], path: Path) -> T:
     if not isinstance(values, dict):
-        raise MfpnetError(f"'{path}': {values!r} stands where a mapping of {sorted(known)} belongs.")
+        raise MfpnetError(
+            f"'{path}': {values!r} stands where a mapping of {sorted(known)} belongs."
+        )
     if unknown := sorted(set(values) - known):
-        raise MfpnetError(f"'{path}': {unknown[0]} is no setting. Known: {', '.join(sorted(known))}.")
-    return kind(**frozen(values))
+        raise MfpnetError(
+            f"'{path}': {unknown[0]} is no setting. Known: {', '.join(sorted(known))}."
+        )
+    settings = frozen(values)
+    hints = get_type_hints(kind)
+    for name, value in settings.items():
+        if not _fits(value, hints[name]):
+            raise MfpnetError(
+                f"'{path}': {name} is {value!r}, which is no {_title(hints[name])}."
+                f"{' Numbers in YAML need a dot: 1.0e-3.' if isinstance(value, str) else ''}"
+            )
+    return kind(**settings)
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a value is what an annotation says; a whole number is a float too."""
+    options = get_args(kind)
+    if get_origin(kind) is Literal:
+        return value in options
+    if get_origin(kind) is tuple:
+        right = isinstance(value, tuple) and len(value) == len(options)
+        return right and all(map(_fits, value, options))
+    if options:
+        return any(_fits(value, option) for option in options)
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(value, int | float if kind is float else kind)
+
+
+def _title(kind: Any) -> str:
+    return kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind)
 
 
 def _names(kind: type[Recipe] | type[DataSource] | type[RunConfig]) -> set[str]:

@@ -256,7 +256,7 @@ def _traffic_light(rng: np.random.Generator, height: float) -> list[Part]:
 
 def fence(rng: np.random.Generator, length: float, height: float) -> list[Part]:
     """Railings, planks, wire mesh or guard rails along z; gaps are labelled with the rest."""
-    kind = str(rng.choice(["bars", "planks", "mesh", "rails"]))
+    kind = str(rng.choice(["bars", "planks", "mesh", "rails"], p=[0.35, 0.35, 0.1, 0.2]))
     whole = _rectangle(0.0, 0.0, length, height)
     parts: list[Part] = [("mark", whole, MAIN, 1.0, 0.0)]
     posts = np.arange(0.0, length + 0.1, rng.uniform(1.6, 2.6)).tolist()
@@ -267,7 +267,7 @@ def fence(rng: np.random.Generator, length: float, height: float) -> list[Part]:
             parts.append(("fill", _rectangle(z, 0.0, 0.34, height), MAIN, shade, 0.0))
     elif kind == "bars":
         for z in np.arange(0.0, length, 0.36).tolist():
-            parts.append(("line", [(0, 0, z), (0, height, z)], MAIN, 1.0, 0.06))
+            parts.append(("line", [(0, 0, z), (0, height, z)], MAIN, 1.0, 0.1))
     elif kind == "mesh":
         for z in np.arange(-height, length, 0.4).tolist():
             low, high = float(max(z, 0.0)), float(min(z + height, length))

@@ -53,7 +53,7 @@ class Stepper:
     @property
     def learning_rate(self) -> float:
         """Of the next update, in the first parameter group."""
-        return self._peaks[0] * self._factor()
+        return float(self._peaks[0] * self._factor())
 
     @property
     def between_updates(self) -> bool:
@@ -69,7 +69,7 @@ class Stepper:
         loss = self._loss(images, targets, criterion)
         if self.step % self.check_every == 0:
             self._check(loss)
-        self._scaler.scale(loss / self.accumulate).backward()
+        self._scaler.scale(loss / self.accumulate).backward()  # type: ignore[no-untyped-call]
         self.step += 1
         if not self.between_updates:
             self._update()

@@ -13,8 +13,8 @@ from rich.console import Console
 from torch import Tensor
 
 from mfpnet import checkpoint
-from mfpnet.checkpoint import CHECKPOINT_FILE
 from mfpnet.charts import training_curves
+from mfpnet.checkpoint import CHECKPOINT_FILE
 from mfpnet.datasets import Dataset, open_dataset
 from mfpnet.device import autocast_dtype, choose_device, make_deterministic
 from mfpnet.errors import MfpnetError
@@ -43,8 +43,10 @@ LICENCES = {
 }
 
 
-class Interrupted(MfpnetError):
+class TrainingStoppedError(MfpnetError):
     """The user stopped the run; a checkpoint is left and the text says how to go on."""
+
+    exit_status = 130
 
 
 @dataclass
@@ -105,7 +107,7 @@ def train(
         The record that `result.json` holds.
 
     Raises:
-        Interrupted: Ctrl-C; a checkpoint is left.
+        TrainingStoppedError: Ctrl-C; a checkpoint is left.
         MfpnetError: bad data, a used folder, a loss that is not finite, a disk that is full.
     """
     console = console or Console(stderr=True)
@@ -127,8 +129,8 @@ def _prepare_folder(folder: Path, config: RunConfig, resume: bool) -> None:
         return
     if (folder / CHECKPOINT_FILE).exists():
         raise MfpnetError(
-            f"'{folder}' holds a run already: continue it with --resume {folder}, or choose another "
-            f"folder with --out."
+            f"'{folder}' holds a run already: continue it with --resume {folder}, or choose "
+            f"another folder with --out."
         )
     write_config(folder / CONFIG_FILE, config)
 
@@ -142,7 +144,7 @@ def _set_up(config: RunConfig, folder: Path, console: Console, stop: StopRequest
     model = create_model(config.variant, num_classes=store.labels.num_classes)
     if config.init:
         checkpoint.copy_weights(config.init, model)
-    model = model.to(device, memory_format=torch.channels_last)
+    model = model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     stepper = _stepper(config, model, len(store), device)
     return _Run(config, folder, console, device, store, stepper, _info(config, store), stop, watch)
 
@@ -152,7 +154,9 @@ def _read_data(
 ) -> tuple[FrameStore, Dataset | None]:
     dataset = open_dataset(config.data)
     with progress_bar(console, f"reading {dataset.name} {dataset.split}", len(dataset)) as bar:
-        store = load_frames(dataset, device, on_frame=lambda _: bar.advance())
+        store = load_frames(
+            dataset, device, size=config.recipe.input_size, on_frame=lambda _: bar.advance()
+        )
     if config.evaluate_on is None:
         return store, None
     watch = open_dataset(config.evaluate_on)
@@ -225,7 +229,9 @@ def _train_epoch(run: _Run) -> None:
 def _augmented(run: _Run, epoch: int, first: int) -> Iterator[Batch]:
     """Augmented batches; each is a function of seed and step alone, so that a run can resume."""
     recipe, store = run.config.recipe, run.store
-    options = Augmentation(recipe.crop_size, recipe.scale, recipe.flip, recipe.colour)
+    whole = epoch >= recipe.epochs - recipe.full_frame_epochs
+    crop_size = store.size if whole else recipe.crop_size
+    options = Augmentation(crop_size, recipe.scale, recipe.flip, recipe.colour)
     mean, std = (
         torch.tensor(values, device=run.device) for values in (run.info.mean, run.info.std)
     )
@@ -323,7 +329,7 @@ def _restore(run: _Run) -> None:
 
 def _leave(run: _Run) -> None:
     _save_state(run)
-    raise Interrupted(
+    raise TrainingStoppedError(
         f"stopped at step {run.stepper.step} of {run.stepper.total_steps}. Nothing is lost: "
         f"mfpnet train --resume {run.folder}"
     )

@@ -27,7 +27,7 @@ class Augmentation:
 
 
 def normalise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """uint8 or 0-to-1 float (B, C, H, W) -> zero mean, unit variance; mean and std (C,) in 0 to 1."""
+    """uint8 or 0-to-1 float (B, C, H, W) -> about zero mean and unit variance; mean, std (C,)."""
     unit = images.float() / 255 if images.dtype == torch.uint8 else images
     return (unit - mean.view(-1, 1, 1)) / std.view(-1, 1, 1)
 
@@ -68,7 +68,7 @@ def augment(
 def _draw_windows(
     images: Tensor, options: Augmentation, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Where each crop lies in its frame: start and end in source pixels, (B, 2) for rows, columns."""
+    """Start and end of each crop in source pixels: (B, 2) for the rows, (B, 2) for the columns."""
     batch, _, height, width = images.shape
     low, high = (torch.tensor(value).log() for value in options.scale)
     scale = (low + (high - low) * torch.rand(batch, generator=generator)).exp()

@@ -45,7 +45,10 @@ def variant_config(name: str, *, num_classes: int = 19, in_channels: int = 3) ->
     Raises:
         MfpnetError: no variant has this name.
     """
-    known = {**VARIANTS, **{key: value for suite in SUITES.values() for key, value in suite.items()}}
+    known = {
+        **VARIANTS,
+        **{key: value for suite in SUITES.values() for key, value in suite.items()},
+    }
     if name not in known:
         raise unknown_name("variant", name, known)
     return replace(known[name], num_classes=num_classes, in_channels=in_channels)
@@ -74,4 +77,4 @@ def count_macs(model: nn.Module, size: tuple[int, int], in_channels: int = 3) ->
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(image)
     model.train(training)
-    return counter.get_total_flops() // 2
+    return int(counter.get_total_flops()) // 2

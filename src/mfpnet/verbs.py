@@ -118,7 +118,9 @@ def _print_scores(record: dict[str, Any]) -> None:
     table.add_row("mean", _percent(record["miou"]), _percent(record["boundary_miou"]))
     OUT.print(table)
     interval = record["miou_interval_95"]
-    between = f" (95 % interval {_percent(interval[0])} to {_percent(interval[1])})" if interval else ""
+    between = (
+        f" (95 % interval {_percent(interval[0])} to {_percent(interval[1])})" if interval else ""
+    )
     OUT.print(
         f"mIoU {_percent(record['miou'])} %{between}, "
         f"pixel accuracy {_percent(record['pixel_accuracy'])} %"

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from mfpnet.datasets import DataSource
+from mfpnet.errors import MfpnetError
+from mfpnet.recipes import RECIPES, Recipe, get_recipe
+from mfpnet.runs import RunConfig, read_config, write_config
+
+FULL = RunConfig(
+    variant="mfpnet_fast",
+    recipe_name="synthetic",
+    recipe=Recipe(2, 3, crop_size=(64, 96), ohem_threshold=0.7, weight_decay=1e-5),
+    data=DataSource("camvid", "train-0006R0", root="/data/Straße"),
+    evaluate_on=DataSource("synthetic", "val", count=4, size=(64, 96)),
+    evaluate_every=5,
+    init="mfpnet_camvid",
+    seed=7,
+    device="cpu",
+    threads=1,
+    deterministic=True,
+    allow_overlap=True,
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "config.yaml"
+
+
+def altered(path: Path, section: str | None, **values: Any) -> Path:
+    """A written config with some values changed."""
+    write_config(path, FULL)
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    (config if section is None else config[section]).update(values)
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("recipe", sorted(RECIPES))
+def test_every_recipe_comes_back_equal(path: Path, recipe: str) -> None:
+    config = RunConfig("mfpnet", recipe, get_recipe(recipe), DataSource())
+    write_config(path, config)
+    assert read_config(path) == config
+
+
+def test_every_setting_comes_back_equal(path: Path) -> None:
+    write_config(path, FULL)
+    assert read_config(path) == FULL
+
+
+def test_file_is_readable_yaml(path: Path) -> None:
+    write_config(path, FULL)
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("variant: mfpnet_fast\n")
+    assert "python" not in text
+    assert yaml.safe_load(text)["recipe"]["crop_size"] == [64, 96]
+
+
+@pytest.mark.parametrize("section", [None, "recipe", "data", "evaluate_on"])
+def test_unknown_setting_is_named(path: Path, section: str | None) -> None:
+    with pytest.raises(MfpnetError, match=r"learning_rat is no setting. Known:") as caught:
+        read_config(altered(path, section, learning_rat=1))
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(("section", "key"), [(None, "variant"), ("recipe", "epochs")])
+def test_missing_setting_is_named(path: Path, section: str | None, key: str) -> None:
+    write_config(path, FULL)
+    values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    del (values if section is None else values[section])[key]
+    path.write_text(yaml.safe_dump(values), encoding="utf-8")
+    with pytest.raises(MfpnetError, match=f"no complete config.*'{key}'") as caught:
+        read_config(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        (None, "recipe", 5),
+        (None, "data", ["camvid"]),
+        (None, "seed", "many"),
+        (None, "threads", 1.5),
+        (None, "deterministic", "no"),
+        ("recipe", "epochs", "lots"),
+        ("recipe", "epochs", 2.5),
+        ("recipe", "epochs", True),
+        # What YAML makes of 1e-3: without a dot it is text.
+        ("recipe", "learning_rate", "1e-3"),
+        ("recipe", "crop_size", 256),
+        ("recipe", "crop_size", [256, 352, 3]),
+        ("recipe", "optimizer", "adan"),
+        ("data", "root", 3),
+    ],
+)
+def test_value_of_another_kind_is_named(
+    path: Path, section: str | None, key: str, value: Any
+) -> None:
+    with pytest.raises(MfpnetError) as caught:
+        read_config(altered(path, section, **{key: value}))
+    text = str(caught.value)
+    assert str(path) in text
+    assert key in text or isinstance(value, int | list)
+    assert str(value) in text or repr(value) in text or repr(tuple(value)) in text
+
+
+def test_whole_number_is_a_fraction_too(path: Path) -> None:
+    assert read_config(altered(path, "recipe", learning_rate=1)).recipe.learning_rate == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"a: [1,", b"just text", b"- 1\n- 2\n", b"", b"\xff\xfe\x00\x81"],
+    ids=["broken", "text", "list", "empty", "binary"],
+)
+def test_file_that_is_no_config_is_named(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    with pytest.raises(MfpnetError, match="config") as caught:
+        read_config(path)
+    assert str(path) in str(caught.value)
+
+
+def test_missing_file_is_named(path: Path) -> None:
+    with pytest.raises(MfpnetError, match="No such file") as caught:
+        read_config(path)
+    assert str(path) in str(caught.value)
+
+
+def test_yaml_cannot_run_code(path: Path, tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    path.write_text(f"variant: !!python/object/apply:os.mkdir ['{trace}']\n", encoding="utf-8")
+    with pytest.raises(MfpnetError, match="cannot be read as a config"):
+        read_config(path)
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"epochs": 0}, "epochs is 0"),
+        ({"learning_rate": -1.0}, r"learning_rate is -1\.0"),
+        ({"accumulate": 0}, "accumulate is 0"),
+        ({"crop_size": (16, 64)}, r"\(16, 64\) is too small"),
+        ({"ema": 1.0}, r"ema is 1\.0"),
+    ],
+)
+def test_recipe_that_cannot_train(changes: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(MfpnetError, match=complaint):
+        dataclasses.replace(FULL.recipe, **changes)
+
+
+def test_unknown_recipe_names_the_near_one() -> None:
+    with pytest.raises(MfpnetError, match=r"unknown recipe 'camvid_gpu'.*mean 'camvid_cpu'"):
+        get_recipe("camvid_gpu")
