@@ -171,7 +171,7 @@ def test_interval_needs_two_blocks_and_holds_the_score(reader: Reader) -> None:
 
 def test_many_drives_do_not_cost_memory(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     count, shapes = 2 * MAX_BLOCKS + 3, []
-    maps = [np.full((4, 4), index % 11, dtype=np.uint8) for index in range(count)]
+    maps: list[Labels] = [np.full((4, 4), index % 11, dtype=np.uint8) for index in range(count)]
 
     def remember(counts: np.ndarray[tuple[int, int, int], np.dtype[np.int64]]) -> None:
         shapes.append(counts.shape)

@@ -154,12 +154,12 @@ def test_the_head_is_one_convolution_when_aspp_is_off() -> None:
 
 @pytest.mark.parametrize("stages", [1, 2, 4])
 def test_any_number_of_stages(stages: int) -> None:
-    forms: Forms = ("simple",) * stages
+    forms: list[GraphForm | None] = ["simple", None, "glore", "simple"]
     config = MFPNetConfig(
         channels=(8, 10, 12, 14)[:stages],
         strides=(2, 4, 4, 8)[:stages],
         dilations=((1,),) * stages,
-        sgcn=forms,
+        sgcn=tuple(forms[:stages]),
     )
     model = MFPNet(config).eval()
     with torch.no_grad():

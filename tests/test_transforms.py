@@ -159,12 +159,18 @@ def test_a_seed_decides_everything() -> None:
 
 
 def test_each_frame_of_a_batch_goes_its_own_way() -> None:
-    options = Augmentation((24, 32), (0.7, 1.6), colour=0.3)
-    pixels, labels = run(ramp(4), options)
+    pixels, labels = run(ramp(4), Augmentation((24, 32), (0.7, 1.6), colour=0.3))
     for i in range(4):
         for j in range(i):
             assert not torch.equal(pixels[i], pixels[j])
             assert not torch.equal(labels[i], labels[j])
+
+
+def test_crops_lie_anywhere_in_the_frame() -> None:
+    _, labels = run(ramp(400), Augmentation((24, 32), flip=False))
+    corner = labels[:, 0, 0]
+    assert set((corner // 256).tolist()) == set(range(40 - 24 + 1))
+    assert set((corner % 256).tolist()) == set(range(50 - 32 + 1))
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])

@@ -91,8 +91,8 @@ def load_model(name_or_path: str | Path) -> MFPNet:
         model.info = ModelInfo.from_dict(json.loads(header["info"]))
     except (MfpnetError, ValueError, TypeError) as error:
         raise MfpnetError(
-            f"'{path}' has a header that this mfpnet cannot use: {error} Upgrade mfpnet, or "
-            f"export the weights anew."
+            f"'{path}' has a header that this mfpnet cannot use ({str(error).rstrip('.')}). "
+            f"Upgrade mfpnet, or save the weights anew."
         ) from error
     load_tensors(model, tensors, path)
     return model.eval()

@@ -33,13 +33,17 @@ Verb = (
 
 
 def parse(arguments: Sequence[str] | None = None) -> Any:
-    """The options of a verb from the command line; ends the process where they are off."""
+    """The options of a verb from the command line; ends the process where they are off.
+
+    Without any argument it shows the help.
+    """
+    given = sys.argv[1:] if arguments is None else arguments
     return tyro.cli(
         Verb,
         prog="mfpnet",
         description="MFPNet, semantic segmentation in a megabyte.",
-        args=arguments,
-        config=(tyro.conf.OmitArgPrefixes,),
+        args=given or ["--help"],
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
     )
 
 

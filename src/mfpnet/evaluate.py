@@ -10,7 +10,9 @@ import numpy.typing as npt
 
 from mfpnet import metrics
 from mfpnet.datasets import Dataset, load_checked
+from mfpnet.draw import colour_labels, side_by_side
 from mfpnet.errors import MfpnetError
+from mfpnet.pictures import Image
 from mfpnet.predict import Predictor
 
 # Frames of one drive resemble their neighbours: a block of them is one draw of the bootstrap.
@@ -98,6 +100,23 @@ def evaluate(
         interval=metrics.block_bootstrap(counts),
         boundary_iou=metrics.iou_per_class(rims[0], rims[1]),
     )
+
+
+def label_maps(predictor: Predictor, dataset: Dataset, count: int = 6) -> Image:
+    """Target and prediction of some frames, evenly spaced, as label maps beside each other.
+
+    The frames themselves are left out: most data may not be passed on, its label maps say enough.
+    """
+    cells, titles = [], []
+    palette = dataset.labels.palette
+    for index in np.linspace(0, len(dataset) - 1, min(count, len(dataset))).round().astype(int):
+        image, target = load_checked(dataset, index)
+        labels = predictor.predict(image).labels
+        # Void is not scored, so it is drawn out of the prediction too.
+        shown = np.where(target == dataset.labels.ignore_index, target, labels)
+        cells += [colour_labels(target, palette), colour_labels(shown, palette)]
+        titles += [f"{dataset.frame_name(index)}: target", "prediction"]
+    return side_by_side(cells, titles, columns=4)
 
 
 def _check_classes(predictor: Predictor, dataset: Dataset) -> None:

@@ -53,9 +53,7 @@ class ModelInfo:
         """The inverse of `as_dict`; JSON's lists become tuples again."""
         known = {field.name for field in fields(cls)}
         if unknown := set(values) - known:
-            raise MfpnetError(
-                f"the weights come from a newer mfpnet (fields {sorted(unknown)})."
-            )
+            raise MfpnetError(f"the weights come from a newer mfpnet (fields {sorted(unknown)}).")
         return cls(**frozen(values))
 
 

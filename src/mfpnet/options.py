@@ -10,8 +10,21 @@ from tyro.conf import OmitArgPrefixes, Positional, arg
 
 from mfpnet.errors import MfpnetError
 
-DataName = Literal["camvid", "synthetic"]
-Json = Annotated[Path | None, arg(name="json", metavar="FILE")]
+# Nothing is shown as the default where nothing means that the option is left out.
+Json = Annotated[Path | None, arg(name="json", metavar="FILE", help_behavior_hint="")]
+File = Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")]
+Folder = Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")]
+Name = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")]
+Count = Annotated[int | None, arg(metavar="N", help_behavior_hint="")]
+Size = Annotated[str, arg(metavar="HxW")]
+Weights = Annotated[Positional[str], arg(metavar="WEIGHTS")]
+
+_RECIPE = "(default: the recipe's)"
+RecipeCount = Annotated[int | None, arg(metavar="N", help_behavior_hint=_RECIPE)]
+RecipeNumber = Annotated[float | None, arg(metavar="X", help_behavior_hint=_RECIPE)]
+RecipeSize = Annotated[str | None, arg(metavar="HxW", help_behavior_hint=_RECIPE)]
+
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
 
 def parse_size(text: str, option: str) -> tuple[int, int]:
@@ -26,26 +39,38 @@ def parse_size(text: str, option: str) -> tuple[int, int]:
     return int(parts[0]), int(parts[1])
 
 
+def check_at_least(least: int, **numbers: int | None) -> None:
+    """Refuse numbers that are too small; the keyword is the option's name.
+
+    Raises:
+        MfpnetError: one of them is; None is not looked at.
+    """
+    for name, value in numbers.items():
+        if value is not None and value < least:
+            option = f"--{name.replace('_', '-')}"
+            raise MfpnetError(f"{option} is {value}: it must be at least {least}.")
+
+
 @dataclass(frozen=True)
 class DataChoice:
-    """Which data."""
+    """What the frames are taken from."""
 
-    data: DataName = "synthetic"
+    data: Literal["camvid", "synthetic"] = "synthetic"
     """camvid (on disk, see --root) or synthetic (streets drawn by mfpnet, no download)."""
-    root: Path | None = None
+    root: Folder = None
     """Folder of the data on disk: for camvid, the one that holds train, trainannot, ..."""
-    scenes: int = 320
-    """How many scenes, for synthetic."""
-    scene_size: str = "180x240"
-    """HxW of a drawn scene."""
+    scenes: Annotated[int, arg(metavar="N")] = 320
+    """How many scenes, for synthetic; what is evaluated during training has a fifth as many."""
+    scene_size: Size = "180x240"
+    """Height and width of a drawn scene."""
 
 
 @dataclass(frozen=True)
 class InfoOptions:
-    """List variants, recipes and bundled weights, or show one of them."""
+    """List networks, recipes and bundled weights, or show one of them."""
 
-    name: Annotated[Positional[str | None], arg(metavar="NAME")] = None
-    """Weights (bundled name, run folder, file), variant or recipe; everything when left out."""
+    name: Annotated[Positional[str | None], arg(metavar="[NAME]", help_behavior_hint="")] = None
+    """Weights (bundled name, run folder, file), network, suite or recipe; all when left out."""
     json_file: Json = None
     """Write what is printed as JSON."""
 
@@ -55,44 +80,51 @@ class TrainOptions:
     """Train a network and leave everything about it in a run folder."""
 
     data: OmitArgPrefixes[DataChoice] = field(default_factory=DataChoice)
-    variant: str = "mfpnet"
+    variant: Annotated[str, arg(metavar="NAME")] = "mfpnet"
     """Network: see `mfpnet info`."""
-    recipe: str | None = None
-    """Training set-up: see `mfpnet info`. The one named like the data when left out."""
+    recipe: Annotated[
+        str | None, arg(metavar="NAME", help_behavior_hint="(default: the data's name)")
+    ] = None
+    """Training set-up: see `mfpnet info`."""
     split: str = "train"
     """What is trained on: train, train+val, train-0006R0 (all but one drive), ..."""
-    evaluate_split: str | None = None
+    evaluate_split: Annotated[str | None, arg(metavar="STR", help_behavior_hint="")] = None
     """What is evaluated; nothing when left out."""
-    evaluate_every: int = 0
+    evaluate_every: Annotated[int, arg(metavar="N")] = 0
     """Epochs between evaluations; 0 evaluates at the end only."""
-    out: Path | None = None
-    """Run folder; runs/VARIANT-DATA, numbered, when left out."""
-    resume: Annotated[Path | None, arg(metavar="RUN")] = None
-    """Continue the run in this folder; its own config counts, other options do not."""
-    config: Annotated[Path | None, arg(metavar="FILE")] = None
-    """Take the set-up from a config.yaml; other options but --out do not count."""
-    init: str | None = None
+    out: Annotated[
+        Path | None, arg(metavar="DIR", help_behavior_hint="(default: runs/VARIANT-DATA, numbered)")
+    ] = None
+    """Run folder."""
+    resume: Annotated[Path | None, arg(metavar="RUN", help_behavior_hint="")] = None
+    """Continue the run in this folder as it was set up; goes with --threads and --json only."""
+    config: File = None
+    """Take the set-up from a config.yaml; goes with --out, --threads and --json only."""
+    init: Annotated[str | None, arg(metavar="WEIGHTS", help_behavior_hint="")] = None
     """Weights to start from, of the same variant and classes."""
-    epochs: int | None = None
-    """In place of the recipe's."""
-    batch_size: int | None = None
-    """In place of the recipe's."""
-    accumulate: int | None = None
-    """In place of the recipe's: steps whose gradients are summed."""
-    learning_rate: float | None = None
-    """In place of the recipe's."""
-    crop_size: str | None = None
-    """In place of the recipe's, HxW."""
-    ohem_threshold: float | None = None
+    epochs: RecipeCount = None
+    """Passes over the training frames."""
+    batch_size: RecipeCount = None
+    """Frames a step."""
+    accumulate: RecipeCount = None
+    """Steps whose gradients are summed."""
+    learning_rate: RecipeNumber = None
+    """Its peak."""
+    crop_size: RecipeSize = None
+    """Height and width of a training crop."""
+    ohem_threshold: RecipeNumber = None
     """Count only pixels whose true class is less likely than this."""
-    precision: Literal["auto", "fp32", "bf16", "fp16"] | None = None
-    """In place of the recipe's."""
-    seed: int = 0
+    precision: Annotated[
+        Precision | None,
+        arg(metavar="{auto,fp32,bf16,fp16}", help_behavior_hint=_RECIPE),
+    ] = None
+    """Of the arithmetic; auto is bf16 on a GPU that has it, fp32 elsewhere."""
+    seed: Annotated[int, arg(metavar="N")] = 0
     """Of weights, order and augmentation."""
     device: str = "auto"
     """auto, cpu, cuda, ..."""
-    threads: int | None = None
-    """CPU threads."""
+    threads: Count = None
+    """CPU threads; PyTorch's choice when left out."""
     deterministic: bool = False
     """Bit-exact on a GPU too, slower."""
     allow_overlap: bool = False
@@ -105,16 +137,16 @@ class TrainOptions:
 
 @dataclass(frozen=True)
 class EvaluateOptions:
-    """Score weights on a data set with targets."""
+    """Score weights on data with targets."""
 
-    weights: Annotated[Positional[str], arg(metavar="WEIGHTS")]
-    """Bundled name, run folder or .safetensors."""
+    weights: Weights
+    """Bundled name, run folder or .safetensors file."""
     data: OmitArgPrefixes[DataChoice] = field(default_factory=DataChoice)
     split: str = "test"
     """Which part of the data."""
     device: str = "auto"
     """auto, cpu, cuda, ..."""
-    picture: Annotated[Path | None, arg(metavar="FILE")] = None
+    picture: File = None
     """Draw the confusion matrix (.png, .svg or .pdf; extra `plot`)."""
     json_file: Json = None
     """Write the scores as JSON."""
@@ -122,13 +154,16 @@ class EvaluateOptions:
 
 @dataclass(frozen=True)
 class PredictOptions:
-    """Segment pictures: index map, overlay and class fractions for each."""
+    """Segment pictures: label map, overlay and class fractions of each."""
 
-    weights: Annotated[Positional[str], arg(metavar="WEIGHTS")]
-    """Bundled name, run folder or .safetensors."""
-    images: Annotated[Positional[tuple[str, ...]], arg(metavar="IMAGE|FOLDER|GLOB")]
+    weights: Weights
+    """Bundled name, run folder or .safetensors file."""
+    images: Annotated[
+        Positional[tuple[str, ...]],
+        arg(metavar="IMAGE|FOLDER|GLOB ...", help_behavior_hint="(required)"),
+    ]
     """What to segment; several may be given."""
-    out: Path = Path("predictions")
+    out: Annotated[Path, arg(metavar="DIR")] = Path("predictions")
     """Folder of the results."""
     device: str = "auto"
     """auto, cpu, cuda, ..."""
@@ -140,24 +175,30 @@ class PredictOptions:
 
 @dataclass(frozen=True)
 class AblateOptions:
-    """Train every network of a suite in the same way and compare what each costs and reaches."""
+    """Train every network of a suite in the same way and compare them."""
 
     suite: Annotated[Positional[str], arg(metavar="SUITE")]
-    """Name of the suite."""
+    """Name of the suite: see `mfpnet info`."""
     data: OmitArgPrefixes[DataChoice] = field(default_factory=DataChoice)
-    split: str = "train-0006R0"
+    split: Annotated[
+        str | None,
+        arg(metavar="STR", help_behavior_hint="(default: train; for camvid train-0006R0)"),
+    ] = None
     """What is trained on."""
-    evaluate_split: str = "train/0006R0"
+    evaluate_split: Annotated[
+        str | None,
+        arg(metavar="STR", help_behavior_hint="(default: val; for camvid train/0006R0)"),
+    ] = None
     """What is evaluated: never a test set."""
-    recipe: str = "short"
-    """Training set-up."""
-    seeds: tuple[int, ...] = (0,)
+    recipe: Annotated[str, arg(metavar="NAME")] = "short"
+    """Training set-up: see `mfpnet info`."""
+    seeds: Annotated[tuple[int, ...], arg(metavar="N [N ...]")] = (0,)
     """One run for each."""
-    only: tuple[str, ...] = ()
+    only: Annotated[tuple[str, ...], arg(metavar="NAME [NAME ...]", help_behavior_hint="")] = ()
     """Some networks of the suite."""
-    out: Path = Path("runs/ablate")
+    out: Annotated[Path, arg(metavar="DIR")] = Path("runs/ablate")
     """Holds the run folders; start again to resume."""
-    threads: int = 1
+    threads: Annotated[int, arg(metavar="N")] = 1
     """CPU threads."""
     json_file: Json = None
     """Write the record as JSON."""
@@ -165,34 +206,34 @@ class AblateOptions:
 
 @dataclass(frozen=True)
 class BenchmarkOptions:
-    """Training throughput of each variant, eager float32 against faster settings, in one run."""
+    """Training throughput of each variant, in plain float32 and in faster settings."""
 
-    size: str = "360x480"
-    """HxW of the images."""
-    batch_size: int = 8
+    size: Size = "360x480"
+    """Height and width of the images."""
+    batch_size: Annotated[int, arg(metavar="N")] = 8
     """Images a step."""
-    rounds: int = 5
+    rounds: Annotated[int, arg(metavar="N")] = 5
     """Timed steps of each setting."""
     compiled: bool = True
-    """Include torch.compile, which takes minutes to start on a CPU."""
+    """Leave out torch.compile, which takes minutes to start on a CPU."""
     device: str = "auto"
     """auto, cpu, cuda, ..."""
-    threads: int | None = None
-    """CPU threads."""
+    threads: Count = None
+    """CPU threads; PyTorch's choice when left out."""
     json_file: Json = None
     """Write the record as JSON."""
 
 
 @dataclass(frozen=True)
 class DataOptions:
-    """Check that a data set can be trained on, or draw synthetic scenes."""
+    """Check that data can be trained on, or draw synthetic scenes."""
 
     action: Positional[Literal["check", "draw"]]
-    """check reads every pair; draw writes scenes, labels and overlays to --out."""
+    """check reads every frame with its target; draw writes scenes, labels and overlays to --out."""
     data: OmitArgPrefixes[DataChoice] = field(default_factory=DataChoice)
     split: str = "train"
     """Which part of the data."""
-    out: Path = Path("scenes")
+    out: Annotated[Path, arg(metavar="DIR")] = Path("scenes")
     """Folder for draw."""
     json_file: Json = None
     """Write what is printed as JSON."""
@@ -200,11 +241,13 @@ class DataOptions:
 
 @dataclass(frozen=True)
 class DemoOptions:
-    """Train on drawn streets for about two minutes, then score and draw scenes never seen."""
+    """Train on drawn streets for about two minutes, then score and draw new ones."""
 
-    out: Path | None = None
-    """Run folder; runs/demo, numbered, when left out."""
-    seed: int = 0
+    out: Annotated[
+        Path | None, arg(metavar="DIR", help_behavior_hint="(default: runs/demo, numbered)")
+    ] = None
+    """Run folder."""
+    seed: Annotated[int, arg(metavar="N")] = 0
     """Of the training."""
     json_file: Json = None
     """Write the result as JSON."""

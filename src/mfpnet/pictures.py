@@ -97,7 +97,8 @@ def resize_labels(labels: Labels, size: tuple[int, int]) -> Labels:
     """Nearest label: (H, W) -> size; a label is a name, there is nothing between two of them."""
     rows = (np.arange(size[0]) * 2 + 1) * labels.shape[0] // (2 * size[0])
     columns = (np.arange(size[1]) * 2 + 1) * labels.shape[1] // (2 * size[1])
-    return labels[rows[:, None], columns]
+    resized: Labels = labels[rows[:, None], columns]
+    return resized
 
 
 def find_images(spec: str) -> list[Path]:

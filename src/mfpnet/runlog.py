@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Column
 
 from mfpnet.errors import MfpnetError, missing_extra
 from mfpnet.files import write_atomically
@@ -42,7 +44,7 @@ class MetricsLog:
         except OSError as error:
             raise MfpnetError(f"cannot write '{self.path}': {error.strerror}.") from error
         if self._events:
-            for key in ("loss", "learning_rate", "images_per_second", "miou"):
+            for key in ("loss", "lr", "images_per_second", "miou"):
                 if key in record:
                     self._events.add_scalar(key, record[key], record["epoch"])
             self._events.flush()
@@ -76,34 +78,63 @@ def _event_writer(folder: Path) -> Any:
 
 
 class Bar:
-    """A running progress bar; `advance` moves it by a step and shows what is passed as text."""
+    """How far a piece of work is.
 
-    def __init__(self, progress: Progress, task: Any) -> None:
-        self._progress, self._task = progress, task
+    Attributes:
+        total: its steps.
+        done: how many of them are over.
+        text: what stands behind the percentage; the time left where nothing else is told.
+    """
+
+    def __init__(self, total: int, done: int, redraw: Callable[[Bar], None] | None = None) -> None:
+        self.total, self.done, self.text = total, done, ""
+        self._first, self._begun, self._redraw = done, time.perf_counter(), redraw
+
+    @property
+    def percent(self) -> str:
+        """`7%`."""
+        return f"{100 * self.done // max(self.total, 1)}%"
 
     def advance_to(self, done: int, text: str = "") -> None:
         """To a number of steps."""
-        self._progress.update(self._task, completed=done, text=text)
+        self.done = done
+        self.text = text or self._time()
+        if self._redraw:
+            self._redraw(self)
 
     def advance(self, text: str = "") -> None:
         """One step further."""
-        self._progress.update(self._task, advance=1, text=text)
+        self.advance_to(self.done + 1, text)
+
+    def _time(self) -> str:
+        taken = time.perf_counter() - self._begun
+        if self.done >= self.total:
+            return f"took {format_seconds(taken)}"
+        left = taken * (self.total - self.done) / max(self.done - self._first, 1)
+        return f"{format_seconds(left)} left"
 
 
 @contextmanager
 def progress_bar(console: Console, title: str, total: int, *, done: int = 0) -> Iterator[Bar]:
-    """A bar with a title, a percentage, time taken, time left and a text; one line in a log."""
+    """A bar with a title, a percentage and a text that fit in 80 columns; one line in a log."""
+    if not console.is_terminal:
+        bar = Bar(total, done)
+        try:
+            yield bar
+        finally:
+            line = f"{title}  {bar.percent}  {bar.text}"
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+        return
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[text]}"),
+        TextColumn("{task.description}", markup=False),
+        # The only column that may shrink: a bar gets what the facts leave of the line.
+        BarColumn(bar_width=None, table_column=Column(max_width=24)),
+        TextColumn("{task.percentage:.0f}%"),
+        TextColumn("{task.fields[text]}", markup=False),
     )
     with Progress(*columns, console=console, refresh_per_second=4) as progress:
-        yield Bar(progress, progress.add_task(title, total=total, completed=done, text=""))
+        task = progress.add_task(title, total=total, completed=done, text="")
+        yield Bar(total, done, lambda b: progress.update(task, completed=b.done, text=b.text))
 
 
 def format_seconds(seconds: float) -> str:

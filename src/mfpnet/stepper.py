@@ -57,7 +57,7 @@ class Stepper:
 
     @property
     def between_updates(self) -> bool:
-        """Whether gradients are waiting for more batches; a checkpoint would lose them."""
+        """Whether gradients are waiting for more batches."""
         return self.step % self.accumulate != 0 and self.step != self.total_steps
 
     def advance(self, images: Tensor, targets: Tensor, criterion: Criterion) -> Tensor:
@@ -110,7 +110,11 @@ class Stepper:
             "ema": self.ema.model.state_dict() if self.ema else None,
             "optimizer": self.optimizer.state_dict(),
             "scaler": self._scaler.state_dict(),
+            "gradients": self._waiting_gradients(),
         }
+
+    def _waiting_gradients(self) -> list[Tensor | None] | None:
+        return [p.grad for p in self.model.parameters()] if self.between_updates else None
 
     def restore(self, state: dict[str, Any]) -> None:
         """The inverse of `state`.
@@ -124,6 +128,7 @@ class Stepper:
                 self.ema.model.load_state_dict(state["ema"])
             self.optimizer.load_state_dict(state["optimizer"])
             self._scaler.load_state_dict(state["scaler"])
+            self._restore_gradients(state.get("gradients"))
         except (RuntimeError, ValueError, KeyError, AttributeError, TypeError) as error:
             reason = str(error).strip().splitlines()[:2]
             raise MfpnetError(
@@ -131,6 +136,13 @@ class Stepper:
                 f"{' '.join(reason)}"
             ) from error
         self.step = int(state["step"])
+
+    def _restore_gradients(self, gradients: list[Tensor | None] | None) -> None:
+        parameters = list(self.model.parameters())
+        for parameter, gradient in zip(
+            parameters, gradients or [None] * len(parameters), strict=True
+        ):
+            parameter.grad = None if gradient is None else gradient.to(parameter.device)
 
 
 def train_one_epoch(

@@ -36,6 +36,8 @@ from mfpnet.variants import count_parameters, create_model
 
 RESULT_FILE = "result.json"
 CURVES_FILE = "curves.png"
+# The loss of one batch jumps: the mean of as many is shown.
+SHOWN_LOSSES = 50
 
 LICENCES = {
     "camvid": "research use only, as CamVid itself",
@@ -219,7 +221,7 @@ def _train_epoch(run: _Run) -> None:
             lambda loss: _on_step(run, loss, bar, begun, first),
         )
     run.seconds += time.perf_counter() - begun
-    if not ended and run.stepper.step < run.stepper.total_steps:
+    if not ended and run.stepper.step % run.steps_per_epoch:
         _leave(run)
     _close_epoch(run)
     if run.stop.asked and run.stepper.step < run.stepper.total_steps:
@@ -271,14 +273,20 @@ def _on_step(run: _Run, loss: Tensor, bar: Bar, begun: float, first: int) -> boo
     done = run.stepper.step - run.epoch * run.steps_per_epoch or run.steps_per_epoch
     rate = (done - first) * run.batch_size / (time.perf_counter() - begun)
     left = (run.stepper.total_steps - run.stepper.step) * run.batch_size / rate
+    checked = run.stepper.step % run.stepper.check_every == 0 or done == run.steps_per_epoch
     # Reading the loss waits for a GPU, so there it is shown at the checks only.
-    if run.device.type == "cpu" or run.stepper.step % run.stepper.check_every == 0:
-        bar.advance_to(
-            done,
-            f"loss {loss.item():.3f}  lr {run.stepper.learning_rate:.1e}  {rate:.1f} images/s  "
-            f"run ends in {format_seconds(left)}",
-        )
+    if run.device.type == "cpu" or checked:
+        bar.advance_to(done, _progress_text(run, rate, left))
     return run.stop.asked
+
+
+def _progress_text(run: _Run, rate: float, left: float) -> str:
+    loss = torch.stack(run.losses[-SHOWN_LOSSES:]).mean().item()
+    speed = f"{rate:.1f}" if rate < 100 else f"{rate:.0f}"
+    return (
+        f"loss {loss:.3f}  lr {run.stepper.learning_rate:.1e}  {speed} images/s  "
+        f"{format_seconds(left)} left"
+    )
 
 
 def _close_epoch(run: _Run) -> None:
@@ -294,8 +302,9 @@ def _close_epoch(run: _Run) -> None:
     every, last = run.config.evaluate_every, run.stepper.step == run.stepper.total_steps
     if run.watch and every and run.epoch % every == 0 and not last:
         record["miou"] = _evaluate(run).scores.miou
-    _save_state(run)
+    # In this order: a run that resumes drops a record too many, but cannot make up a missing one.
     run.log.add(record)
+    _save_state(run)
 
 
 def _evaluate(run: _Run) -> Evaluation:
@@ -362,4 +371,4 @@ def _draw_curves(run: _Run) -> None:
     try:
         training_curves(run.log.records, run.folder / CURVES_FILE)
     except MfpnetError as error:  # without the extra `plot`; a run is not lost for a picture
-        run.console.print(f"{CURVES_FILE} is left out: {error}")
+        run.console.print(f"{CURVES_FILE} is left out: {error}", markup=False)

@@ -1,0 +1,249 @@
+"""A run that was stopped and goes on ends exactly like one that was not."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import io
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from rich.console import Console
+from torch import Tensor
+
+from mfpnet.checkpoint import load_checkpoint
+from mfpnet.datasets import DataSource
+from mfpnet.errors import MfpnetError
+from mfpnet.losses import cross_entropy
+from mfpnet.model import MFPNetConfig
+from mfpnet.recipes import Recipe
+from mfpnet.runlog import read_metrics
+from mfpnet.runs import RunConfig, read_config
+from mfpnet.scenes import draw_scene
+from mfpnet.train import TrainingStoppedError, train
+from mfpnet.variants import VARIANTS
+
+TINY = MFPNetConfig(
+    stem_channels=8,
+    stem_convs=1,
+    channels=(8, 12, 16),
+    strides=(4, 8, 16),
+    dilations=((1,), (2,), (4,)),
+    nodes=4,
+    head_channels=8,
+    aspp_dilations=(2,),
+)
+# Three steps an epoch and two an update: gradients wait at the end of every second epoch.
+CONFIG = RunConfig(
+    variant="tiny",
+    recipe_name="custom",
+    recipe=Recipe(
+        epochs=3,
+        batch_size=2,
+        crop_size=(64, 64),
+        accumulate=2,
+        colour=0.2,
+        optimizer="adamw",
+        learning_rate=3e-3,
+        warmup_epochs=0.5,
+        ema=0.9,
+        ohem_threshold=0.7,
+    ),
+    data=DataSource("synthetic", "train", count=6, size=(64, 96)),
+    evaluate_on=DataSource("synthetic", "val", count=2, size=(64, 96)),
+    evaluate_every=1,
+    device="cpu",
+    threads=1,
+)
+SIMPLE = dataclasses.replace(
+    CONFIG,
+    recipe=Recipe(2, 2, crop_size=(64, 64), optimizer="sgd", learning_rate=0.01),
+    evaluate_on=None,
+    seed=5,
+)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _small_and_fast() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(VARIANTS, "tiny", TINY)
+        patch.setattr("mfpnet.datasets.draw_scene", functools.cache(draw_scene))
+        patch.setattr("mfpnet.train.training_curves", lambda records, path: None)
+        yield
+    torch.set_num_threads(threads)
+
+
+def go(config: RunConfig, folder: Path, *, resume: bool = False) -> str:
+    """Train; what the run printed."""
+    out = io.StringIO()
+    train(config, folder, resume=resume, console=Console(file=out, width=200))
+    return out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("straight")
+    go(CONFIG, folder)
+    return folder
+
+
+def assert_same_run(folder: Path, expected: Path) -> None:
+    name = "weights.safetensors"
+    assert metrics(folder) == metrics(expected)
+    assert (folder / name).read_bytes() == (expected / name).read_bytes()
+
+
+def metrics(folder: Path) -> list[dict[str, Any]]:
+    """The records without what depends on the clock."""
+    records = read_metrics(folder / "metrics.jsonl")
+    return [{k: v for k, v in r.items() if "second" not in k} for r in records]
+
+
+def at_loss(patch: pytest.MonkeyPatch, number: int, action: Callable[[Tensor], Tensor]) -> None:
+    """Have `action` change the n-th loss that is computed, counted from 1."""
+    calls: list[int] = []
+
+    def loss(*arguments: Any, **options: Any) -> Tensor:
+        calls.append(1)
+        value = cross_entropy(*arguments, **options)
+        return action(value) if len(calls) == number else value
+
+    patch.setattr("mfpnet.train.cross_entropy", loss)
+
+
+def press_ctrl_c(loss: Tensor) -> Tensor:
+    signal.raise_signal(signal.SIGINT)
+    return loss
+
+
+def lose_power(loss: Tensor) -> Tensor:
+    raise RuntimeError("power cut")
+
+
+def stop_at(config: RunConfig, folder: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Press Ctrl-C in the n-th step; what the run said."""
+    with monkeypatch.context() as patch:
+        at_loss(patch, number, press_ctrl_c)
+        with pytest.raises(TrainingStoppedError) as caught:
+            go(config, folder, resume=(folder / "checkpoint.pt").exists())
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("number", "step"),
+    [(1, 2), (3, 3), (4, 4), (6, 6), (7, 8)],
+    ids=[
+        "waits for the update",
+        "end of an epoch, gradients waiting",
+        "middle of an epoch",
+        "end of an epoch, all updated",
+        "middle of the last epoch",
+    ],
+)
+def test_stopped_and_resumed_equals_uninterrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, straight: Path, number: int, step: int
+) -> None:
+    text = stop_at(CONFIG, tmp_path, number, monkeypatch)
+    assert f"stopped at step {step} of 9" in text
+    assert f"mfpnet train --resume {tmp_path}" in text
+    assert load_checkpoint(tmp_path / "checkpoint.pt")["step"] == step
+    assert not (tmp_path / "weights.safetensors").exists()
+    assert metrics(tmp_path) == metrics(straight)[: step // 3]
+    go(read_config(tmp_path / "config.yaml"), tmp_path, resume=True)
+    assert_same_run(tmp_path, straight)
+
+
+def test_stopped_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, straight: Path) -> None:
+    stop_at(CONFIG, tmp_path, 2, monkeypatch)
+    stop_at(CONFIG, tmp_path, 3, monkeypatch)
+    go(CONFIG, tmp_path, resume=True)
+    assert_same_run(tmp_path, straight)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_without_average_and_accumulation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    go(SIMPLE, tmp_path / "straight")
+    stop_at(SIMPLE, tmp_path / "stopped", number, monkeypatch)
+    go(SIMPLE, tmp_path / "stopped", resume=True)
+    assert_same_run(tmp_path / "stopped", tmp_path / "straight")
+
+
+@pytest.mark.parametrize("number", [5, 8])
+def test_power_cut_costs_an_epoch_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, straight: Path, number: int
+) -> None:
+    with monkeypatch.context() as patch:
+        at_loss(patch, number, lose_power)
+        with pytest.raises(RuntimeError, match="power cut"):
+            go(CONFIG, tmp_path)
+    assert load_checkpoint(tmp_path / "checkpoint.pt")["step"] == number // 3 * 3
+    go(CONFIG, tmp_path, resume=True)
+    assert_same_run(tmp_path, straight)
+
+
+def test_power_cut_between_the_two_records_of_an_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, straight: Path
+) -> None:
+    def lose_power_later(path: Path, state: Any) -> None:
+        raise RuntimeError("power cut")
+
+    stop_at(CONFIG, tmp_path, 2, monkeypatch)
+    with monkeypatch.context() as patch:
+        patch.setattr("mfpnet.checkpoint.save_checkpoint", lose_power_later)
+        with pytest.raises(RuntimeError, match="power cut"):
+            go(CONFIG, tmp_path, resume=True)
+    go(CONFIG, tmp_path, resume=True)
+    assert_same_run(tmp_path, straight)
+
+
+def test_ctrl_c_in_the_last_step_ends_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, straight: Path
+) -> None:
+    at_loss(monkeypatch, 9, press_ctrl_c)
+    go(CONFIG, tmp_path)
+    assert_same_run(tmp_path, straight)
+
+
+def test_finished_run_resumes_to_itself(straight: Path) -> None:
+    before = (straight / "weights.safetensors").read_bytes()
+    lines = metrics(straight)
+    go(CONFIG, straight, resume=True)
+    assert (straight / "weights.safetensors").read_bytes() == before
+    assert metrics(straight) == lines
+
+
+def test_diverging_run_keeps_its_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, straight: Path
+) -> None:
+    with monkeypatch.context() as patch:
+        at_loss(patch, 5, lambda loss: loss * float("nan"))
+        with pytest.raises(MfpnetError, match=r"became nan at step 4 \(learning rate .*lower"):
+            go(CONFIG, tmp_path)
+    assert load_checkpoint(tmp_path / "checkpoint.pt")["step"] == 3
+    go(CONFIG, tmp_path, resume=True)
+    assert_same_run(tmp_path, straight)
+
+
+def test_another_number_of_threads_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop_at(SIMPLE, tmp_path, 1, monkeypatch)
+    said = go(dataclasses.replace(SIMPLE, threads=2), tmp_path, resume=True)
+    assert "--threads 1 makes it so" in said
+
+
+def test_nothing_to_resume_from(tmp_path: Path) -> None:
+    with pytest.raises(MfpnetError, match="nothing to resume from"):
+        go(SIMPLE, tmp_path, resume=True)
+
+
+def test_checkpoint_of_another_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop_at(SIMPLE, tmp_path, 1, monkeypatch)
+    monkeypatch.setitem(VARIANTS, "tiny", dataclasses.replace(TINY, head_channels=4))
+    with pytest.raises(MfpnetError, match="another network's"):
+        go(SIMPLE, tmp_path, resume=True)
