@@ -156,3 +156,13 @@ def test_batches_hold_each_frame_once_and_drop_the_rest(store: FrameStore) -> No
 def test_an_epoch_goes_on_where_it_was_left(store: FrameStore) -> None:
     assert labels_of(store, epoch=4, first=1) == labels_of(store, epoch=4)[1:]
     assert labels_of(store, epoch=4, first=3) == []
+
+
+def test_frames_are_brought_to_one_size_and_known_by_their_own() -> None:
+    frames = [frame(40, 60, 0, label=1), frame(30, 30, 1, label=2)]
+    seen = load_frames(Frames(frames), CPU, size=(20, 30))
+    assert seen.images.shape == (2, 3, 20, 30)
+    assert set(seen.targets.flatten().tolist()) == {1, 2}
+    assert seen.pixel_counts.sum() == 2 * 20 * 30
+    with pytest.raises(MfpnetError, match="frame1 is frame1"):
+        refuse_overlap(seen, Frames([frame(8, 8, 7), frames[1]]))

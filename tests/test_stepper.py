@@ -32,11 +32,18 @@ def sgd(model: nn.Module) -> torch.optim.Optimizer:
     return torch.optim.SGD(model.parameters(), lr=0.1)
 
 
-def full_stepper() -> Stepper:
+def full_stepper(accumulate: int = 1) -> Stepper:
     """Everything that has a state: Adam's moments, warm-up, batch norm and moving average."""
     model = a_model()
     optimizer = build_optimizer(model, "adamw", learning_rate=0.01, weight_decay=0.01, momentum=0.9)
-    return Stepper(model, optimizer, total_steps=TOTAL, warmup_steps=2, ema=EMA(model, 0.9))
+    return Stepper(
+        model,
+        optimizer,
+        total_steps=TOTAL,
+        warmup_steps=2,
+        accumulate=accumulate,
+        ema=EMA(model, 0.9),
+    )
 
 
 def tensors_of(stepper: Stepper) -> list[Tensor]:
@@ -95,13 +102,14 @@ def test_a_broken_loss_is_refused_and_the_weights_stay(bad: float) -> None:
         assert now.grad is None
 
 
-def test_a_restored_training_goes_on_bit_exactly() -> None:
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_restored_training_goes_on_bit_exactly(accumulate: int) -> None:
     batches = some_batches(TOTAL)
-    straight = full_stepper()
+    straight = full_stepper(accumulate)
     go(straight, batches[:3])
     saved = copy.deepcopy(straight.state())
     losses = go(straight, batches[3:])
-    resumed = full_stepper()
+    resumed = full_stepper(accumulate)
     go(resumed, batches[5:7])
     resumed.restore(saved)
     assert resumed.step == 3

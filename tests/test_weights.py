@@ -1,10 +1,7 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,14 +10,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-import mfpnet
 from mfpnet import checkpoint
 from mfpnet.checkpoint import (
     copy_weights,
     find_weights,
-    load_checkpoint,
     load_model,
-    save_checkpoint,
     save_weights,
 )
 from mfpnet.errors import MfpnetError

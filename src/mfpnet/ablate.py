@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,12 @@ from rich.console import Console
 
 from mfpnet.checkpoint import CHECKPOINT_FILE
 from mfpnet.datasets import DataSource
-from mfpnet.errors import unknown_name
-from mfpnet.files import read_json, write_json
+from mfpnet.errors import MfpnetError, unknown_name
+from mfpnet.files import read_json
 from mfpnet.latency import interleaved_medians, openvino_runner
 from mfpnet.recipes import get_recipe
 from mfpnet.records import environment
-from mfpnet.runs import RunConfig
+from mfpnet.runs import CONFIG_FILE, RunConfig, read_config
 from mfpnet.train import RESULT_FILE, train
 from mfpnet.variants import SUITES, count_macs, count_parameters, create_model
 
@@ -54,10 +54,12 @@ def ablate(
         The record: the set-up, and a row for each network.
 
     Raises:
-        MfpnetError: unknown names, bad data, a diverging run, or OpenVINO is not installed.
+        MfpnetError: unknown names, bad data, a diverging run, a folder that holds another
+            comparison's runs, or OpenVINO is not installed.
     """
     names = _names(suite, only)
     recipe_values = get_recipe(recipe)
+    latencies = _latencies(names, threads)  # first: without OpenVINO, hours would end in an error
     rows = []
     for name in names:
         configs = [
@@ -65,10 +67,7 @@ def ablate(
             for seed in seeds
         ]
         runs = [_run(config, folder / f"{name}-seed{config.seed}", console) for config in configs]
-        rows.append(_row(name, runs))
-    latencies = _latencies(names, threads)
-    for row in rows:
-        row["openvino_ms"] = round(latencies[row["variant"]], 2)
+        rows.append(_row(name, runs) | {"openvino_ms": round(latencies[name], 2)})
     return {
         "suite": suite,
         "recipe": asdict(recipe_values),
@@ -92,10 +91,29 @@ def _names(suite: str, only: Sequence[str]) -> list[str]:
 
 def _run(config: RunConfig, folder: Path, console: Console | None) -> dict[str, Any]:
     result: dict[str, Any]
+    if (folder / CONFIG_FILE).is_file():
+        _check_same(config, folder)
     if (folder / RESULT_FILE).is_file():
         result = read_json(folder / RESULT_FILE)
         return result
     return train(config, folder, resume=(folder / CHECKPOINT_FILE).is_file(), console=console)
+
+
+def _check_same(config: RunConfig, folder: Path) -> None:
+    """Refuse to take a run with another set-up for a run of this comparison."""
+    if _comparable(read_config(folder / CONFIG_FILE)) != _comparable(config):
+        raise MfpnetError(
+            f"'{folder}' holds a run with another set-up (see its {CONFIG_FILE}): remove it, or "
+            f"choose another folder with --out."
+        )
+
+
+def _comparable(config: RunConfig) -> RunConfig:
+    """The set-up without what may differ from machine to machine."""
+    watch = config.evaluate_on and replace(config.evaluate_on, root=None)
+    return replace(
+        config, data=replace(config.data, root=None), evaluate_on=watch, threads=None, device="auto"
+    )
 
 
 def _row(name: str, runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -116,8 +134,3 @@ def _latencies(names: Sequence[str], threads: int) -> dict[str, float]:
     return interleaved_medians(
         {name: openvino_runner(create_model(name), LATENCY_SIZE, threads) for name in names}
     )
-
-
-def write_record(path: Path, record: dict[str, Any]) -> None:
-    """Write the record of a suite."""
-    write_json(path, record)

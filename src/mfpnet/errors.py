@@ -21,7 +21,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> MfpnetError:
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f" Did you mean '{near[0]}'?" if near else ""
-    return MfpnetError(f"unknown {kind} '{name}'.{hint} Known: {', '.join(names)}.")
+    return MfpnetError(f"unknown {kind} '{name}'.{hint} Known: {', '.join(names) or 'none'}.")
 
 
 def missing_extra(extra: str, feature: str) -> MfpnetError:

@@ -160,7 +160,7 @@ class SGCN(nn.Module):
         features = channels // 2
         self.form, self.steps = form, steps
         self.score = convolution(channels, nodes, 1, bias=True)
-        self.embed = convolution(channels, features, 1, bias=True)
+        self.embed = convolution(channels, features, 1)
         self.adjacency = nn.Parameter(graph.self_loops(nodes))
         self.weight = nn.Parameter(torch.eye(features))
         self.fuse = nn.Sequential(convolution(features, channels, 1), nn.BatchNorm2d(channels))

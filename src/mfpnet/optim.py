@@ -14,7 +14,7 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, ob
     kernels: list[nn.Parameter] = []
     others: list[nn.Parameter] = []
     for parameter in model.parameters():
-        (kernels if parameter.ndim > 2 else others).append(parameter)
+        (kernels if parameter.ndim == 4 else others).append(parameter)
     return [
         {"params": kernels, "weight_decay": weight_decay},
         {"params": others, "weight_decay": 0.0},
@@ -37,7 +37,8 @@ def poly_factor(step: int, total: int, *, warmup: int = 0, power: float = 0.9) -
     """Factor on the learning rate: a linear warm-up, then (1 - t)^power down to 0 at `total`."""
     if step < warmup:
         return (step + 1) / (warmup + 1)
-    return float((1 - (step - warmup) / max(total - warmup, 1)) ** power)
+    left = 1 - (step - warmup) / max(total - warmup, 1)
+    return float(max(left, 0.0) ** power)
 
 
 class EMA:

@@ -16,6 +16,7 @@ File = Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")]
 Folder = Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")]
 Name = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")]
 Count = Annotated[int | None, arg(metavar="N", help_behavior_hint="")]
+Flag = Annotated[bool, arg(help_behavior_hint="")]
 Size = Annotated[str, arg(metavar="HxW")]
 Weights = Annotated[Positional[str], arg(metavar="WEIGHTS")]
 
@@ -125,11 +126,11 @@ class TrainOptions:
     """auto, cpu, cuda, ..."""
     threads: Count = None
     """CPU threads; PyTorch's choice when left out."""
-    deterministic: bool = False
+    deterministic: Flag = False
     """Bit-exact on a GPU too, slower."""
-    allow_overlap: bool = False
+    allow_overlap: Flag = False
     """Evaluate on frames that are also trained on."""
-    tensorboard: bool = False
+    tensorboard: Flag = False
     """Write TensorBoard events too (extra `log`)."""
     json_file: Json = None
     """Write the result as JSON."""
@@ -167,7 +168,7 @@ class PredictOptions:
     """Folder of the results."""
     device: str = "auto"
     """auto, cpu, cuda, ..."""
-    full_size: bool = False
+    full_size: Flag = False
     """Predict large pictures at their own size instead of the training frames'."""
     json_file: Json = None
     """Write the fractions of all pictures as JSON."""
@@ -214,7 +215,7 @@ class BenchmarkOptions:
     """Images a step."""
     rounds: Annotated[int, arg(metavar="N")] = 5
     """Timed steps of each setting."""
-    compiled: bool = True
+    compiled: Flag = True
     """Leave out torch.compile, which takes minutes to start on a CPU."""
     device: str = "auto"
     """auto, cpu, cuda, ..."""

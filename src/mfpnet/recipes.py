@@ -89,11 +89,11 @@ CAMVID = Recipe(
 #       --split train+val
 #   One CPU core and about 100 minutes, or two idle cores and 55. Result: results/.
 CAMVID_CPU = Recipe(
-    epochs=80,
-    full_frame_epochs=20,
+    epochs=70,
+    full_frame_epochs=16,
     batch_size=8,
     crop_size=(256, 352),
-    scale=(0.6, 1.8),
+    scale=(0.6, 1.6),
     colour=0.2,
     optimizer="adamw",
     learning_rate=2e-3,

@@ -68,7 +68,7 @@ class Stepper:
         """
         loss = self._loss(images, targets, criterion)
         if self.step % self.check_every == 0:
-            self._check(loss)
+            self.check(loss)
         self._scaler.scale(loss / self.accumulate).backward()  # type: ignore[no-untyped-call]
         self.step += 1
         if not self.between_updates:
@@ -81,7 +81,12 @@ class Stepper:
             logits = self.model(images)
         return criterion(logits, targets)
 
-    def _check(self, loss: Tensor) -> None:
+    def check(self, loss: Tensor) -> None:
+        """Stop a training whose loss is not finite.
+
+        Raises:
+            MfpnetError: it is not; names the step.
+        """
         if not torch.isfinite(loss):
             raise MfpnetError(
                 f"the loss became {loss.item()} at step {self.step} (learning rate "

@@ -292,6 +292,7 @@ def _progress_text(run: _Run, rate: float, left: float) -> str:
 def _close_epoch(run: _Run) -> None:
     seconds, run.seconds = run.seconds, 0.0
     losses, run.losses = torch.stack(run.losses), []
+    run.stepper.check(losses.mean())  # on a GPU the last steps have not been checked yet
     record: dict[str, Any] = {
         "epoch": run.epoch,
         "loss": losses.mean().item(),

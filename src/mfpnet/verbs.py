@@ -2,83 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from mfpnet import options as given
-from mfpnet.datasets import DataSource, open_dataset, problems
+from mfpnet.datasets import open_dataset, problems
 from mfpnet.errors import MfpnetError
+from mfpnet.facts import every_name, facts_of
 from mfpnet.files import write_json
-from mfpnet.options import parse_size
-from mfpnet.recipes import RECIPES, Recipe, get_recipe
-from mfpnet.runs import CONFIG_FILE, RunConfig, read_config
-
-OUT = Console()
-ERR = Console(stderr=True)
+from mfpnet.options import check_at_least, parse_size
+from mfpnet.setups import (
+    ablation_sources,
+    config_from_file,
+    config_from_options,
+    config_to_resume,
+    data_source,
+)
+from mfpnet.show import ERR, counted, percent, say, show_facts, show_rows, show_scores, warn
 
 
 def train(options: given.TrainOptions) -> int:
     """`mfpnet train`."""
     from mfpnet.train import CURVES_FILE, train
 
+    check_at_least(0, evaluate_every=options.evaluate_every)
+    check_at_least(1, threads=options.threads)
     if options.resume:
         folder = options.resume
-        config = read_config(folder / CONFIG_FILE)
+        config = config_to_resume(options, folder)
     else:
-        config = read_config(options.config) if options.config else _run_config(options)
+        path = options.config
+        config = config_from_file(options, path) if path else config_from_options(options)
         folder = options.out or _fresh_folder(f"{config.variant}-{config.data.name}")
     result = train(config, folder, resume=options.resume is not None, console=ERR)
     if result["evaluation"]:
-        _print_scores(result["evaluation"])
-    OUT.print(f"weights, result and {CURVES_FILE} are in {folder}")
+        show_scores(result["evaluation"])
+    say(f"weights, result and {CURVES_FILE} are in {folder}")
     _write(options.json_file, result)
     return 0
-
-
-def _run_config(options: given.TrainOptions) -> RunConfig:
-    data = _source(options.data, options.split)
-    watch = _source(options.data, options.evaluate_split) if options.evaluate_split else None
-    if watch and watch.name == "synthetic":
-        watch = replace(watch, count=max(watch.count // 5, 1))
-    name = options.recipe or options.data.data
-    return RunConfig(
-        variant=options.variant,
-        recipe_name=name,
-        recipe=_recipe(name, options),
-        data=data,
-        evaluate_on=watch,
-        evaluate_every=options.evaluate_every,
-        init=options.init,
-        seed=options.seed,
-        device=options.device,
-        threads=options.threads,
-        deterministic=options.deterministic,
-        allow_overlap=options.allow_overlap,
-        tensorboard=options.tensorboard,
-    )
-
-
-def _recipe(name: str, options: given.TrainOptions) -> Recipe:
-    """The named recipe with what the command line puts in its place."""
-    changes: dict[str, Any] = {
-        field: getattr(options, field)
-        for field in (
-            "epochs",
-            "batch_size",
-            "accumulate",
-            "learning_rate",
-            "ohem_threshold",
-            "precision",
-        )
-        if getattr(options, field) is not None
-    }
-    if options.crop_size:
-        changes["crop_size"] = parse_size(options.crop_size, "--crop-size")
-    return replace(get_recipe(name), **changes)
 
 
 def evaluate(options: given.EvaluateOptions) -> int:
@@ -90,7 +51,7 @@ def evaluate(options: given.EvaluateOptions) -> int:
     from mfpnet.runlog import progress_bar
 
     predictor = Predictor(options.weights, device=options.device)
-    dataset = open_dataset(_source(options.data, options.split))
+    dataset = open_dataset(data_source(options.data, options.split))
     title = f"evaluating {dataset.name} {dataset.split}"
     with progress_bar(ERR, title, len(dataset)) as bar:
         evaluation = evaluate(predictor, dataset, on_frame=lambda _: bar.advance())
@@ -99,36 +60,12 @@ def evaluate(options: given.EvaluateOptions) -> int:
         **evaluation.as_dict(),
         "environment": environment(),
     }
-    _print_scores(record)
+    show_scores(record)
+    _write(options.json_file, record)  # first: a chart can fail for want of matplotlib
     if options.picture:
         confusion_picture(evaluation.counts, evaluation.classes, options.picture)
-        OUT.print(f"confusion matrix: {options.picture}")
-    _write(options.json_file, record)
+        say(f"confusion matrix: {options.picture}")
     return 0
-
-
-def _print_scores(record: dict[str, Any]) -> None:
-    table = Table(title=f"{record['data']} {record['split']}, {record['frames']} frames")
-    table.add_column("class")
-    table.add_column("IoU %", justify="right")
-    table.add_column("boundary IoU %", justify="right")
-    for name, value in record["iou_per_class"].items():
-        table.add_row(name, _percent(value), _percent(record["boundary_iou_per_class"][name]))
-    table.add_section()
-    table.add_row("mean", _percent(record["miou"]), _percent(record["boundary_miou"]))
-    OUT.print(table)
-    interval = record["miou_interval_95"]
-    between = (
-        f" (95 % interval {_percent(interval[0])} to {_percent(interval[1])})" if interval else ""
-    )
-    OUT.print(
-        f"mIoU {_percent(record['miou'])} %{between}, "
-        f"pixel accuracy {_percent(record['pixel_accuracy'])} %"
-    )
-
-
-def _percent(value: float | None) -> str:
-    return "absent" if value is None else f"{100 * value:.1f}"
 
 
 def predict(options: given.PredictOptions) -> int:
@@ -136,33 +73,37 @@ def predict(options: given.PredictOptions) -> int:
     from mfpnet.pictures import find_images
     from mfpnet.predict import PictureReport, Predictor, predict_files
 
-    pictures = [path for spec in options.images for path in find_images(spec)]
+    if not options.images:
+        raise MfpnetError("no picture was named: give files, folders or globs after the weights.")
+    # A picture that two arguments name is predicted once.
+    pictures = list(dict.fromkeys(path for spec in options.images for path in find_images(spec)))
     predictor = Predictor(options.weights, device=options.device, full_size=options.full_size)
 
     def tell(report: PictureReport) -> None:
         if report.error:
-            ERR.print(f"skipped: {report.error}", style="red", markup=False)
+            warn(f"skipped: {report.error}")
         else:
             most = sorted(report.fractions.items(), key=lambda item: -item[1])[:3]
             shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in most)
-            OUT.print(f"{report.picture}: {shares}", markup=False, highlight=False)
+            say(f"{report.picture}: {shares}")
 
     reports = predict_files(predictor, pictures, options.out, on_picture=tell)
     skipped = sum(report.error is not None for report in reports)
-    OUT.print(f"{len(reports) - skipped} predicted, {skipped} skipped; results in {options.out}")
+    say(f"{len(reports) - skipped} predicted, {skipped} skipped; results in {options.out}")
     _write(options.json_file, [vars(report) for report in reports])
     return 1 if skipped else 0
 
 
 def data(options: given.DataOptions) -> int:
     """`mfpnet data`; 1 when the check finds problems."""
-    dataset = open_dataset(_source(options.data, options.split))
+    dataset = open_dataset(data_source(options.data, options.split))
     if options.action == "draw":
         return _draw(options)
     found = [text for _, text in problems(dataset) if text]
     for text in found:
-        OUT.print(text, markup=False)
-    OUT.print(f"{dataset.name} {dataset.split}: {len(dataset)} frames, {len(found)} with a problem")
+        say(text)
+    frames = counted(len(dataset), "frame")
+    say(f"{dataset.name} {dataset.split}: {frames}, {len(found)} with a problem")
     _write(options.json_file, {"frames": len(dataset), "problems": found})
     return 1 if found else 0
 
@@ -171,18 +112,21 @@ def _draw(options: given.DataOptions) -> int:
     from mfpnet.draw import overlay
     from mfpnet.pictures import write_png
 
-    source = _source(options.data, options.split)
+    source = data_source(options.data, options.split)
     if source.name != "synthetic":
         raise MfpnetError("data draw is for --data synthetic: the others lie on disk already.")
     dataset = open_dataset(source)
     for index in range(len(dataset)):
         image, labels = dataset.load(index)
-        stem, known = options.out / dataset.frame_name(index), dataset.labels
-        write_png(stem.with_suffix(".png"), image)
-        write_png(stem.with_name(f"{stem.name}_labels.png"), labels)
+        file, known = f"{dataset.frame_name(index)}.png", dataset.labels
+        write_png(options.out / options.split / file, image)
+        write_png(options.out / f"{options.split}annot" / file, labels)
         drawn = overlay(image, labels, known.palette, known.classes)
-        write_png(stem.with_name(f"{stem.name}_overlay.png"), drawn)
-    OUT.print(f"{len(dataset)} scenes are in {options.out}")
+        write_png(options.out / f"{options.split}_overlay" / file, drawn)
+    say(
+        f"{counted(len(dataset), 'scene')} in {options.out}: {options.split}, "
+        f"{options.split}annot (labels), {options.split}_overlay"
+    )
     _write(options.json_file, {"scenes": len(dataset), "folder": str(options.out)})
     return 0
 
@@ -191,10 +135,14 @@ def ablate(options: given.AblateOptions) -> int:
     """`mfpnet ablate`."""
     from mfpnet.ablate import ablate
 
+    check_at_least(1, threads=options.threads)
+    if not options.seeds:
+        raise MfpnetError("--seeds names no seed: give one or more, as in --seeds 0 1.")
+    data, evaluate_on = ablation_sources(options)
     record = ablate(
         options.suite,
-        data=_source(options.data, options.split),
-        evaluate_on=_source(options.data, options.evaluate_split),
+        data=data,
+        evaluate_on=evaluate_on,
         recipe=options.recipe,
         seeds=options.seeds,
         folder=options.out / options.suite,
@@ -203,7 +151,7 @@ def ablate(options: given.AblateOptions) -> int:
         console=ERR,
     )
     shown = ("variant", "miou", "parameters", "gmacs", "openvino_ms")
-    _print_rows(record["rows"], shown)
+    show_rows(record["rows"], shown)
     _write(options.json_file, record)
     return 0
 
@@ -212,6 +160,7 @@ def benchmark(options: given.BenchmarkOptions) -> int:
     """`mfpnet benchmark`."""
     from mfpnet.benchmark import training_throughput
 
+    check_at_least(1, batch_size=options.batch_size, rounds=options.rounds, threads=options.threads)
     record = training_throughput(
         size=parse_size(options.size, "--size"),
         batch_size=options.batch_size,
@@ -220,16 +169,9 @@ def benchmark(options: given.BenchmarkOptions) -> int:
         rounds=options.rounds,
         compiled=options.compiled,
     )
-    _print_rows(record["rows"], tuple(record["rows"][0]))
+    show_rows(record["rows"], tuple(record["rows"][0]))
     _write(options.json_file, record)
     return 0
-
-
-def _print_rows(rows: list[dict[str, Any]], shown: tuple[str, ...]) -> None:
-    table = Table(*(name.replace("_", " ") for name in shown))
-    for row in rows:
-        table.add_row(*(_percent(row[k]) if k == "miou" else str(row[k]) for k in shown))
-    OUT.print(table)
 
 
 def demo(options: given.DemoOptions) -> int:
@@ -237,74 +179,26 @@ def demo(options: given.DemoOptions) -> int:
     from mfpnet.demo import run_demo
 
     done = run_demo(options.out or _fresh_folder("demo"), seed=options.seed, console=ERR)
-    _print_scores(done.result["evaluation"])
-    OUT.print(f"pictures beside targets and predictions: {done.sheet}")
-    OUT.print(f"overlays of unseen scenes: {done.folder / 'overlays'}")
-    OUT.print(f"mIoU on unseen scenes: {_percent(done.result['evaluation']['miou'])} %")
+    show_scores(done.result["evaluation"])
+    say(f"pictures beside targets and predictions: {done.sheet}")
+    say(f"overlays of unseen scenes: {done.folder / 'overlays'}")
+    say(f"mIoU on unseen scenes: {percent(done.result['evaluation']['miou'])} %")
     _write(options.json_file, done.result)
     return 0
 
 
 def info(options: given.InfoOptions) -> int:
     """`mfpnet info`."""
-    from mfpnet.variants import count_macs, count_parameters, create_model, list_models
-
+    facts: dict[str, Any]
     if options.name is None:
-        return _info_all(options)
-    if options.name in RECIPES:
-        facts = dict(vars(get_recipe(options.name)))
-    elif options.name in list_models():
-        network = create_model(options.name)
-        facts = {
-            "parameters": count_parameters(network),
-            "gmacs_360x480": round(count_macs(network, (360, 480)) / 1e9, 2),
-            "gmacs_512x1024": round(count_macs(network, (512, 1024)) / 1e9, 2),
-            **vars(network.config),
-        }
+        facts = {**every_name()}
+        show_facts("mfpnet", facts)
+        say("mfpnet info NAME shows one of them.")
     else:
-        facts = _weights_facts(options.name)
-    _print_facts(options.name, facts)
+        facts = facts_of(options.name)
+        show_facts(options.name, facts)
     _write(options.json_file, facts)
     return 0
-
-
-def _weights_facts(name: str) -> dict[str, Any]:
-    from mfpnet.checkpoint import find_weights, load_model
-    from mfpnet.variants import count_parameters
-
-    model = load_model(name)
-    assert model.info is not None
-    size = find_weights(name).stat().st_size
-    return {"parameters": count_parameters(model), "bytes": size, **model.info.as_dict()}
-
-
-def _info_all(options: given.InfoOptions) -> int:
-    from mfpnet.checkpoint import bundled_weights
-    from mfpnet.variants import list_models
-
-    facts = {
-        "variants": list_models(),
-        "recipes": sorted(RECIPES),
-        "weights": sorted(bundled_weights()),
-    }
-    _print_facts("mfpnet", facts)
-    OUT.print("mfpnet info NAME shows one of them.")
-    _write(options.json_file, facts)
-    return 0
-
-
-def _print_facts(title: str, facts: dict[str, Any]) -> None:
-    table = Table(title=title, show_header=False)
-    for key, value in facts.items():
-        listed = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-        table.add_row(key.replace("_", " "), listed)
-    OUT.print(table)
-
-
-def _source(choice: given.DataChoice, split: str) -> DataSource:
-    root = str(choice.root) if choice.root else None
-    size = parse_size(choice.scene_size, "--scene-size")
-    return DataSource(choice.data, split, root, choice.scenes, size)
 
 
 def _fresh_folder(name: str) -> Path:

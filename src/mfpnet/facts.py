@@ -1,0 +1,66 @@
+"""What is known of a name: a network, a suite, a recipe, or weights with what travels with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mfpnet.errors import unknown_name
+from mfpnet.recipes import RECIPES, get_recipe
+
+
+def every_name() -> dict[str, list[str]]:
+    """The names of each kind: variants, suites, recipes and bundled weights."""
+    from mfpnet.checkpoint import bundled_weights
+    from mfpnet.variants import SUITES, list_models
+
+    return {
+        "variants": list_models(),
+        "suites": sorted(SUITES),
+        "recipes": sorted(RECIPES),
+        "weights": sorted(bundled_weights()),
+    }
+
+
+def facts_of(name: str) -> dict[str, Any]:
+    """What is known of a recipe, a suite, a network, or weights (also a file or a run folder).
+
+    Raises:
+        MfpnetError: there is nothing of this name, or the weights cannot be read.
+    """
+    from mfpnet.variants import SUITES, VARIANTS
+
+    if name in RECIPES:
+        return dict(vars(get_recipe(name)))
+    if name in SUITES:
+        return {"networks": list(SUITES[name])}
+    networks = {*VARIANTS, *(key for suite in SUITES.values() for key in suite)}
+    if name in networks:
+        return _network_facts(name)
+    known = every_name()
+    looks_like_path = Path(name).exists() or Path(name).suffix or "/" in name
+    if name not in known["weights"] and not looks_like_path:
+        raise unknown_name("name", name, {*networks, *(n for kind in known.values() for n in kind)})
+    return _weights_facts(name)
+
+
+def _network_facts(name: str) -> dict[str, Any]:
+    from mfpnet.variants import count_macs, count_parameters, create_model
+
+    network = create_model(name)
+    return {
+        "parameters": count_parameters(network),
+        "gmacs_360x480": round(count_macs(network, (360, 480)) / 1e9, 2),
+        "gmacs_512x1024": round(count_macs(network, (512, 1024)) / 1e9, 2),
+        **vars(network.config),
+    }
+
+
+def _weights_facts(name: str) -> dict[str, Any]:
+    from mfpnet.checkpoint import find_weights, load_model
+    from mfpnet.variants import count_parameters
+
+    model = load_model(name)
+    assert model.info is not None
+    size = find_weights(name).stat().st_size
+    return {"parameters": count_parameters(model), "bytes": size, **model.info.as_dict()}
