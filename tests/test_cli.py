@@ -123,7 +123,9 @@ def test_evaluate_scores_and_draws(
     printed = capsys.readouterr().out
     assert f"mIoU {100 * scores['miou']:.1f} %" in printed
     assert all(name in printed for name in CAMVID.classes)
-    assert max(map(len, printed.splitlines())) <= 80
+    table, _, rest = printed.partition("confusion matrix: ")
+    assert max(map(len, table.splitlines())) <= 80
+    assert rest == f"{picture}\n"
 
 
 def test_training_score_is_what_evaluate_finds(run: Path, tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
         ("train --threads 0", "--threads is 0: it must be at least 1."),
         ("train --data camvid", "say where with --root DIR"),
         ("train --data camvid --root none", "none/train is not a folder"),
+        ("train --evaluate-split vla", "unknown split 'vla'. Did you mean 'val'?"),
         ("train --data camvdi", "invalid choice 'camvdi'"),
         ("train --epoch 3", "Perhaps you meant: --epochs"),
         ("train --seed x", "Error parsing --seed"),
@@ -55,7 +56,7 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
         ("train --config none.yaml --scenes 9", "so --scenes cannot stand beside it"),
         ("train --resume none --config none.yaml", "so --config cannot stand beside it"),
         ("train --device gpu", "device 'gpu' cannot be used"),
-        ("evaluate", "required: WEIGHTS"),
+        ("evaluate", "Missing from mfpnet evaluate: WEIGHTS"),
         ("evaluate nothing", "unknown weights 'nothing'."),
         ("evaluate runs/none", "'runs/none' does not exist."),
         ("predict w.safetensors", "no picture was named"),
@@ -94,18 +95,8 @@ def test_used_folder_is_not_overwritten(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_words_are_taken_as_a_user_expects() -> None:
-    train = parse(
-        [
-            "train",
-            "--evaluate-split",
-            "val",
-            "--scene-size",
-            "64x96",
-            "--tensorboard",
-            "--json",
-            "r",
-        ]
-    )
+    line = "train --evaluate-split val --scene-size 64x96 --tensorboard --json r"
+    train = parse(line.split())
     assert isinstance(train, TrainOptions)
     assert (train.evaluate_split, train.data.scene_size, train.tensorboard) == (
         "val",
@@ -113,7 +104,8 @@ def test_words_are_taken_as_a_user_expects() -> None:
         True,
     )
     assert train.json_file == Path("r")
-    ablate = parse(["ablate", "spending", "--seeds", "0", "1", "--only", "a", "b", "--json", "r"])
+    line = "ablate spending --seeds 0 1 --only a b --json r"
+    ablate = parse(line.split())
     assert isinstance(ablate, AblateOptions)
     assert (ablate.suite, ablate.seeds, ablate.only) == ("spending", (0, 1), ("a", "b"))
     for line in ("W a.jpg b.jpg --out d", "--out d W a.jpg b.jpg", "W --out d a.jpg b.jpg"):
@@ -185,11 +177,11 @@ def test_folder_without_permission(tmp_path: Path) -> None:
 
 def test_interrupted_training_goes_on(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    given = ("train", "--variant", "mfpnet_fast", *SMALL, "--threads", 1, "--epochs", 40)
+    given = ("train", "--variant", "mfpnet_fast", *SMALL, "--threads", 1, "--epochs", 9)
     process = child("-m\nmfpnet", *given, "--out", run)
     assert process.stderr
     for line in process.stderr:
-        if line.startswith("epoch 2/40"):
+        if line.startswith("epoch 2/9"):
             process.send_signal(signal.SIGINT)
             break
     _, printed = process.communicate(timeout=60)
@@ -200,7 +192,7 @@ def test_interrupted_training_goes_on(tmp_path: Path) -> None:
     resumed = child("-m\nmfpnet", "train", "--resume", run)
     _, printed = resumed.communicate(timeout=120)
     assert resumed.returncode == 0, printed
-    assert "epoch 40/40  100%" in printed
-    assert "epoch 1/40" not in printed
-    assert len((run / "metrics.jsonl").read_text().splitlines()) == 40
+    assert "epoch 9/9  100%" in printed
+    assert "epoch 1/9" not in printed
+    assert len((run / "metrics.jsonl").read_text().splitlines()) == 9
     assert (run / "weights.safetensors").is_file()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+import warnings
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -24,7 +25,9 @@ def openvino_runner(model: nn.Module, size: tuple[int, int], threads: int) -> Ca
     except ImportError as error:
         raise missing_extra("openvino", "measuring OpenVINO latency") from error
     image = torch.zeros(1, 3, *size)
-    with torch.no_grad():
+    with torch.no_grad(), warnings.catch_warnings():
+        # It traces, which PyTorch deprecates, and a trace fixes the size: that is wanted here.
+        warnings.simplefilter("ignore")
         converted = openvino.convert_model(model.eval(), example_input=image)
     converted.reshape([1, 3, *size])
     options = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}

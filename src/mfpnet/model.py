@@ -251,10 +251,15 @@ class MFPNet(nn.Module):
         features["head"] = self.head(hidden)
         return features
 
-    def forward(self, image: Tensor) -> Tensor:
-        """See the class; always one tensor."""
+    def forward(self, image: Tensor, stride: int = 1) -> Tensor:
+        """See the class; always one tensor. With a stride, (H, W) is divided by it, rounded up.
+
+        A loss that looks at every second row and column has no use for the others, and on a CPU
+        making them and their gradient takes a fifth of a step.
+        """
         logits = self.classifier(self.forward_features(image)["head"])
-        return resize(logits, _size(image))
+        height, width = _size(image)
+        return resize(logits, (-(-height // stride), -(-width // stride)))
 
 
 def _size(tensor: Tensor) -> tuple[int, int]:

@@ -89,8 +89,8 @@ CAMVID = Recipe(
 #       --split train+val
 #   One CPU core and about 100 minutes, or two idle cores and 55. Result: results/.
 CAMVID_CPU = Recipe(
-    epochs=70,
-    full_frame_epochs=16,
+    epochs=48,
+    full_frame_epochs=8,
     batch_size=8,
     crop_size=(256, 352),
     scale=(0.6, 1.6),

@@ -1,4 +1,4 @@
-"""From the options of a command line to the set-up of a run, with every name checked."""
+"""From the options of a command line to the set-up of a run, with every name checked first."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mfpnet.datasets import DataSource
+from mfpnet.datasets import DataSource, open_dataset
 from mfpnet.errors import MfpnetError
 from mfpnet.options import AblateOptions, DataChoice, TrainOptions, parse_size
 from mfpnet.recipes import Recipe, get_recipe
@@ -96,14 +96,8 @@ def config_from_options(options: TrainOptions) -> RunConfig:
     """The set-up that the options describe.
 
     Raises:
-        MfpnetError: an unknown name, or a value that cannot be trained with.
+        MfpnetError: an unknown recipe, or a value that cannot be trained with.
     """
-    from mfpnet.checkpoint import find_weights
-    from mfpnet.variants import variant_config
-
-    variant_config(options.variant)  # names are checked before any work
-    if options.init:
-        find_weights(options.init)
     data = data_source(options.data, options.split)
     watch = watched_source(options.data, options.evaluate_split) if options.evaluate_split else None
     name = options.recipe or options.data.data
@@ -122,6 +116,25 @@ def config_from_options(options: TrainOptions) -> RunConfig:
         allow_overlap=options.allow_overlap,
         tensorboard=options.tensorboard,
     )
+
+
+def check_config(config: RunConfig) -> None:
+    """Look for all that a run needs before it reads any frame and leaves anything behind.
+
+    Raises:
+        MfpnetError: no such network, weights, data or device.
+    """
+    from mfpnet.checkpoint import find_weights
+    from mfpnet.device import choose_device
+    from mfpnet.variants import variant_config
+
+    variant_config(config.variant)
+    if config.init:
+        find_weights(config.init)
+    open_dataset(config.data)
+    if config.evaluate_on:
+        open_dataset(config.evaluate_on)
+    choose_device(config.device)
 
 
 def _recipe(name: str, options: TrainOptions) -> Recipe:

@@ -27,6 +27,8 @@ class Stepper:
         accumulate: batches whose gradients are summed before the weights move.
         dtype: of autocast, None for plain float32.
         ema: moving average, or None.
+        loss_stride: the loss sees logits at every n-th row and column; other than 1 needs a network
+            whose `forward` takes a `stride`.
         check_every: batches between checks that the loss is finite; each check waits for a GPU.
     """
 
@@ -42,10 +44,12 @@ class Stepper:
         dtype: torch.dtype | None = None,
         ema: EMA | None = None,
         check_every: int = 1,
+        loss_stride: int = 1,
     ) -> None:
         self.model, self.optimizer, self.ema = model, optimizer, ema
         self.total_steps, self.warmup_steps, self.power = total_steps, warmup_steps, power
         self.accumulate, self.dtype, self.check_every = accumulate, dtype, check_every
+        self.loss_stride = loss_stride
         self.step = 0
         self._peaks = [group["lr"] for group in optimizer.param_groups]
         self._scaler = torch.amp.GradScaler(enabled=dtype is torch.float16)
@@ -78,8 +82,23 @@ class Stepper:
     def _loss(self, images: Tensor, targets: Tensor, criterion: Criterion) -> Tensor:
         kind = images.device.type
         with torch.autocast(kind, dtype=self.dtype, enabled=self.dtype is not None):
-            logits = self.model(images)
-        return criterion(logits, targets)
+            if self.loss_stride == 1:
+                return criterion(self.model(images), targets)
+            logits = self.model(images, stride=self.loss_stride)
+        return criterion(logits, self._strided(targets))
+
+    def _strided(self, targets: Tensor) -> Tensor:
+        """Every n-th row and column, beginning at each offset in turn.
+
+        The centre of a coarse pixel lies between the centres of fine ones: the offsets average
+        to it, while any fixed one would teach the network to shift its outlines.
+        """
+        n = self.loss_stride
+        row, column = divmod(self.step % (n * n), n)
+        height, width = targets.shape[1:]
+        rows = torch.arange(row, height + row, n, device=targets.device).clamp(max=height - 1)
+        columns = torch.arange(column, width + column, n, device=targets.device)
+        return targets[:, rows[:, None], columns.clamp(max=width - 1)]
 
     def check(self, loss: Tensor) -> None:
         """Stop a training whose loss is not finite.

@@ -185,6 +185,7 @@ def _stepper(config: RunConfig, model: MFPNet, frames: int, device: torch.device
         power=recipe.power,
         accumulate=recipe.accumulate,
         dtype=autocast_dtype(recipe.precision, device),
+        loss_stride=recipe.loss_stride,
         ema=EMA(model, recipe.ema) if recipe.ema else None,
         # On a GPU each check waits for all queued work.
         check_every=1 if device.type == "cpu" else 20,
@@ -254,12 +255,11 @@ def _augmented(run: _Run, epoch: int, first: int) -> Iterator[Batch]:
 def _criterion(run: _Run) -> Criterion:
     recipe = run.config.recipe
     weight = class_weights(run.store.pixel_counts).to(run.device) if recipe.class_weights else None
-    every = recipe.loss_stride
 
     def criterion(logits: Tensor, target: Tensor) -> Tensor:
         return cross_entropy(
-            logits[..., ::every, ::every],
-            target[..., ::every, ::every],
+            logits,
+            target,
             weight=weight,
             ignore_index=run.store.labels.ignore_index,
             ohem_threshold=recipe.ohem_threshold,

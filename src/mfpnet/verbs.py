@@ -13,6 +13,7 @@ from mfpnet.files import write_json
 from mfpnet.options import check_at_least, parse_size
 from mfpnet.setups import (
     ablation_sources,
+    check_config,
     config_from_file,
     config_from_options,
     config_to_resume,
@@ -33,6 +34,7 @@ def train(options: given.TrainOptions) -> int:
     else:
         path = options.config
         config = config_from_file(options, path) if path else config_from_options(options)
+        check_config(config)
         folder = options.out or _fresh_folder(f"{config.variant}-{config.data.name}")
     result = train(config, folder, resume=options.resume is not None, console=ERR)
     if result["evaluation"]:
