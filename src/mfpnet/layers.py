@@ -144,6 +144,20 @@ class ChannelAttention(nn.Module):
 
 def resize(features: Tensor, size: tuple[int, int]) -> Tensor:
     """Bilinear, corners not aligned: (B, C, h, w) -> (B, C, *size)."""
-    if features.shape[-2:] == size:
+    if spatial_size(features) == size:
         return features
     return F.interpolate(features, size=size, mode="bilinear", align_corners=False)
+
+
+def spatial_size(features: Tensor) -> tuple[int, int]:
+    """(H, W) of (..., H, W)."""
+    return features.shape[-2], features.shape[-1]
+
+
+def initialise(module: nn.Module) -> None:
+    """He initialisation of a convolution; anything else keeps its own. For `nn.Module.apply`."""
+    # PyTorch's default is made for a leaky slope of sqrt(5); these layers begin at 0.25.
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, a=0.25, mode="fan_in", nonlinearity="leaky_relu")
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

@@ -28,7 +28,9 @@ from mfpnet.layers import (
     PReLU,
     conv_bn_prelu,
     convolution,
+    initialise,
     resize,
+    spatial_size,
 )
 
 GraphForm = Literal["simple", "glore"]
@@ -230,7 +232,7 @@ class MFPNet(nn.Module):
         )
         self.head = _head(config)
         self.classifier = convolution(config.head_channels, config.num_classes, 1, bias=True)
-        self.apply(_initialise)
+        self.apply(initialise)
 
     def forward_features(self, image: Tensor) -> dict[str, Tensor]:
         """Each stage's features by name, stage i at `config.strides[i - 1]`.
@@ -247,7 +249,7 @@ class MFPNet(nn.Module):
             hidden = features[f"decoder{number}"] = self.decoder[number - 1](hidden)
             if number > 1:
                 skip = features[f"graph{number - 1}"]
-                hidden = skip + resize(self.exits[number - 2](hidden), _size(skip))
+                hidden = skip + resize(self.exits[number - 2](hidden), spatial_size(skip))
         features["head"] = self.head(hidden)
         return features
 
@@ -258,12 +260,8 @@ class MFPNet(nn.Module):
         making them and their gradient takes a fifth of a step.
         """
         logits = self.classifier(self.forward_features(image)["head"])
-        height, width = _size(image)
+        height, width = spatial_size(image)
         return resize(logits, (-(-height // stride), -(-width // stride)))
-
-
-def _size(tensor: Tensor) -> tuple[int, int]:
-    return tensor.shape[-2], tensor.shape[-1]
 
 
 def _entries(config: MFPNetConfig) -> list[nn.Module]:
@@ -298,11 +296,3 @@ def _head(config: MFPNetConfig) -> nn.Module:
     if config.aspp:
         return ASPP(config.channels[0], config.head_channels, config.aspp_dilations)
     return conv_bn_prelu(config.channels[0], config.head_channels)
-
-
-def _initialise(module: nn.Module) -> None:
-    # PyTorch's default is made for a leaky slope of sqrt(5); these layers begin at 0.25.
-    if isinstance(module, nn.Conv2d):
-        nn.init.kaiming_normal_(module.weight, a=0.25, mode="fan_in", nonlinearity="leaky_relu")
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
