@@ -44,12 +44,16 @@ def read_image(path: Path) -> Image:
         MfpnetError: the file is missing, empty, truncated, broken or not a picture.
     """
     with _decoded(path) as picture:
-        if picture.mode in _UNSIGNED_16:
-            grey = _sixteen_bits(path, picture)
-            return np.repeat(_to_eight_bits(grey)[..., None], 3, axis=2)
-        if picture.mode == "F":
-            raise MfpnetError(f"'{path}' holds floating-point pixels. Save it with 8 bits.")
-        return np.array(_over_white(picture))
+        return _as_rgb(picture, f"'{path}'")
+
+
+def picture_to_rgb(picture: PIL.Image.Image) -> Image:
+    """An opened Pillow picture, treated as `read_image` treats a file.
+
+    Raises:
+        MfpnetError: its pixels are floating-point or beyond 16 bits.
+    """
+    return _as_rgb(ImageOps.exif_transpose(picture), "the picture")
 
 
 def read_labels(path: Path) -> Labels:
@@ -65,7 +69,7 @@ def read_labels(path: Path) -> Labels:
         header = _header(path)
         _check_mask(path, header, picture)
         if picture.mode in _UNSIGNED_16:
-            return _sixteen_bits(path, picture)
+            return _sixteen_bits(f"'{path}'", picture)
         labels: Image = np.array(picture).astype(np.uint8)
         return labels // np.uint8(_grey_step(header))
 
@@ -149,10 +153,19 @@ def _unreadable(path: Path, error: Exception) -> MfpnetError:
     return MfpnetError(f"'{path}' is a broken picture: {error}. Copy it again.")
 
 
-def _sixteen_bits(path: Path, picture: PIL.Image.Image) -> npt.NDArray[np.uint16]:
+def _as_rgb(picture: PIL.Image.Image, called: str) -> Image:
+    if picture.mode in _UNSIGNED_16:
+        grey = _sixteen_bits(called, picture)
+        return np.repeat(_to_eight_bits(grey)[..., None], 3, axis=2)
+    if picture.mode == "F":
+        raise MfpnetError(f"{called} holds floating-point pixels. Save it with 8 bits.")
+    return np.array(_over_white(picture))
+
+
+def _sixteen_bits(called: str, picture: PIL.Image.Image) -> npt.NDArray[np.uint16]:
     values = np.array(picture)
     if values.size and (values.min() < 0 or values.max() > 65535):
-        raise MfpnetError(f"'{path}' holds values beyond 16 bits. Save it with 8 or 16 bits.")
+        raise MfpnetError(f"{called} holds values beyond 16 bits. Save it with 8 or 16 bits.")
     return values.astype(np.uint16)
 
 

@@ -20,7 +20,7 @@ from mfpnet.files import write_json
 from mfpnet.info import ModelInfo
 from mfpnet.layers import resize
 from mfpnet.model import MFPNet
-from mfpnet.pictures import Image, Labels, read_image, resize_image, write_png
+from mfpnet.pictures import Image, Labels, picture_to_rgb, read_image, resize_image, write_png
 from mfpnet.transforms import normalise
 
 # Four halvings leave less than two pixels of anything smaller.
@@ -171,7 +171,8 @@ def _as_rgb(image: Image | PIL.Image.Image | str | Path) -> Image:
     if isinstance(image, str | Path):
         return read_image(Path(image))
     if isinstance(image, PIL.Image.Image):
-        return np.array(image.convert("RGB"))
+        return picture_to_rgb(image)
+    image = np.asarray(image)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise MfpnetError(
             f"an image array must be (H, W, 3) uint8 RGB; this one is {image.shape} {image.dtype}."

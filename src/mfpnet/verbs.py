@@ -47,7 +47,8 @@ def train(options: given.TrainOptions) -> int:
 def evaluate(options: given.EvaluateOptions) -> int:
     """`mfpnet evaluate`."""
     from mfpnet.charts import confusion_picture
-    from mfpnet.evaluate import evaluate
+    from mfpnet.evaluate import evaluate, label_maps
+    from mfpnet.pictures import write_png
     from mfpnet.predict import Predictor
     from mfpnet.records import environment
     from mfpnet.runlog import progress_bar
@@ -64,6 +65,9 @@ def evaluate(options: given.EvaluateOptions) -> int:
     }
     show_scores(record)
     _write(options.json_file, record)  # first: a chart can fail for want of matplotlib
+    if options.maps:
+        write_png(options.maps, label_maps(predictor, dataset))
+        say(f"label maps: {options.maps}")
     if options.picture:
         confusion_picture(evaluation.counts, evaluation.classes, options.picture)
         say(f"confusion matrix: {options.picture}")
