@@ -17,8 +17,8 @@ from mfpnet.runs import RunConfig
 from mfpnet.train import train
 
 VARIANT = "mfpnet_fast"
-TRAIN = DataSource("synthetic", "train", count=320)
-TEST = DataSource("synthetic", "test", count=60)
+TRAIN = DataSource("synthetic", "train", count=300, size=(144, 192))
+TEST = DataSource("synthetic", "test", count=60, size=(144, 192))
 SHOWN = DataSource("synthetic", "val", count=6, size=(360, 480))
 
 

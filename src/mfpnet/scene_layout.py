@@ -150,7 +150,7 @@ def _posts(rng: np.random.Generator, side: float, kerb: float, edge: float) -> l
         posts.append(Thing("pole", side * (kerb + 0.5), float(z), height=height))
     for _ in range(int(rng.integers(1, 4))):
         x = float(rng.uniform(kerb + 0.3, max(kerb + 0.4, edge - 0.5)))
-        z = float(rng.uniform(NEAREST + 1.0, 16.0))
+        z = float(rng.uniform(NEAREST + 1.0, 13.0))
         posts.append(Thing("sign", side * x, z, height=float(rng.uniform(2.0, 3.1))))
     return posts
 
@@ -193,12 +193,12 @@ def _people(
         x = half_road + rng.uniform(0.3, pavement[side] - 0.3)
         if rng.random() < 0.2:
             x = rng.uniform(0.0, half_road)
-        z = NEAREST + rng.uniform(0.0, 1.0) ** 1.5 * 15.0
+        z = NEAREST + rng.uniform(0.0, 1.0) ** 1.5 * 12.0
         height = float(rng.uniform(1.35, 1.95))
         people.append(Thing("pedestrian", float(x) * (2 * side - 1), float(z), height=height))
     for _ in range(int(rng.integers(1, 5))):
         x = rng.uniform(-1.0, 1.0) * (half_road + rng.choice([-0.6, -0.6, 1.2]))
-        z = NEAREST + rng.uniform(0.0, 1.0) ** 1.5 * 15.0
+        z = NEAREST + rng.uniform(0.0, 1.0) ** 1.5 * 12.0
         people.append(Thing("bicyclist", float(x), float(z), height=float(rng.uniform(1.6, 1.9))))
     return people
 

@@ -43,7 +43,7 @@ class Weather:
 
 def draw_weather(rng: np.random.Generator) -> Weather:
     """Sun, overcast, dusk or night; fog, rain, exposure and colour cast on top."""
-    kind = str(rng.choice(["sun", "overcast", "dusk", "night"], p=[0.44, 0.3, 0.18, 0.08]))
+    kind = str(rng.choice(["sun", "overcast", "dusk", "night"], p=[0.48, 0.32, 0.15, 0.05]))
     zenith, skyline = _sky(rng, kind)
     night = {"night": rng.uniform(0.5, 0.75), "dusk": rng.uniform(0.1, 0.4)}.get(kind, 0.0)
     tint = rng.normal(0.0, 0.04, 3) + rng.choice([-1, 1]) * np.array([0.05, 0.0, -0.05])
@@ -51,14 +51,14 @@ def draw_weather(rng: np.random.Generator) -> Weather:
         sun={"sun": rng.uniform(0.5, 1.0), "dusk": rng.uniform(0.0, 0.6)}.get(kind, 0.0),
         sun_side=float(rng.uniform(-1.0, 1.0)),
         night=float(night),
-        fog=float(rng.choice([0.001, rng.uniform(0.003, 0.014)], p=[0.65, 0.35])),
+        fog=float(rng.choice([0.001, rng.uniform(0.003, 0.014)], p=[0.75, 0.25])),
         rain=float(rng.uniform(0.3, 1.0)) if kind != "sun" and rng.random() < 0.35 else 0.0,
         zenith=zenith,
         skyline=skyline,
         clouds=float(rng.uniform(0.0, 0.2)),
         gain=tuple((rng.uniform(0.75, 1.2) * (1.0 + tint)).tolist()),
         contrast=float(rng.uniform(0.8, 1.2)),
-        noise=float(rng.uniform(1.0, 5.0)),
+        noise=float(rng.uniform(1.0, 4.0)),
         blur=float(rng.choice([0.0, rng.uniform(0.3, 0.6)])),
     )
 
