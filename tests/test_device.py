@@ -9,10 +9,6 @@ from mfpnet.errors import MfpnetError
 CPU = torch.device("cpu")
 
 
-def test_auto_is_a_gpu_where_there_is_one() -> None:
-    assert choose_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
-
-
 @pytest.mark.parametrize("name", ["gpu", "cuda:99", ""])
 def test_a_device_that_is_not_there_is_named(name: str) -> None:
     with pytest.raises(MfpnetError, match=f"device '{name}'.*--device auto"):
@@ -26,4 +22,9 @@ def test_auto_precision_on_a_cpu_is_float32() -> None:
 
 def test_a_precision_that_is_asked_for_is_taken() -> None:
     assert autocast_dtype("bf16", CPU) is torch.bfloat16
-    assert autocast_dtype("fp16", CPU) is torch.float16
+    assert autocast_dtype("fp16", torch.device("cuda")) is torch.float16
+
+
+def test_float16_on_a_cpu_is_refused() -> None:
+    with pytest.raises(MfpnetError, match="--precision bf16 or fp32"):
+        autocast_dtype("fp16", CPU)

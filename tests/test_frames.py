@@ -10,7 +10,7 @@ import torch
 
 from mfpnet.datasets import SyntheticStreets
 from mfpnet.errors import MfpnetError
-from mfpnet.frames import FrameStore, batches, epoch_order, load_frames, refuse_overlap
+from mfpnet.frames import FrameStore, batches, check_watched, epoch_order, load_frames
 from mfpnet.labels import CAMVID, LabelSet
 from mfpnet.pictures import Image, Labels
 
@@ -115,14 +115,14 @@ def test_overlap_is_found_by_content() -> None:
     store = load_frames(Frames([frame(4, 4, 0), frame(4, 4, 1)]), CPU)
     watched = Frames([frame(4, 4, 9), frame(4, 4, 1)], name="other", split="test", prefix="eval")
     with pytest.raises(MfpnetError, match=r"1 of 2 .* other test .*eval1 is frame1") as caught:
-        refuse_overlap(store, watched)
+        check_watched(store, watched)
     assert "--allow-overlap" in str(caught.value)
-    refuse_overlap(store, Frames([frame(4, 4, 9)]))
+    check_watched(store, Frames([frame(4, 4, 9)]))
 
 
 def test_synthetic_splits_do_not_overlap() -> None:
     store = load_frames(SyntheticStreets("train", 2, (32, 48)), CPU)
-    refuse_overlap(store, SyntheticStreets("val", 2, (32, 48)))
+    check_watched(store, SyntheticStreets("val", 2, (32, 48)))
 
 
 def test_order_is_a_permutation_of_seed_and_epoch() -> None:
@@ -165,4 +165,4 @@ def test_frames_are_brought_to_one_size_and_known_by_their_own() -> None:
     assert set(seen.targets.flatten().tolist()) == {1, 2}
     assert seen.pixel_counts.sum() == 2 * 20 * 30
     with pytest.raises(MfpnetError, match="frame1 is frame1"):
-        refuse_overlap(seen, Frames([frame(8, 8, 7), frames[1]]))
+        check_watched(seen, Frames([frame(8, 8, 7), frames[1]]))

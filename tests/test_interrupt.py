@@ -24,7 +24,7 @@ from mfpnet.train import train
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_first_signal_asks_and_the_second_interrupts(number: signal.Signals) -> None:
     before = signal.getsignal(number)
-    with catch_stop() as stop:
+    with catch_stop(lambda: None) as stop:
         assert not stop.asked
         signal.raise_signal(number)
         assert stop.asked
@@ -35,7 +35,7 @@ def test_first_signal_asks_and_the_second_interrupts(number: signal.Signals) -> 
 
 def test_handlers_come_back_after_an_error() -> None:
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(ValueError, match="bug"), catch_stop():
+    with pytest.raises(ValueError, match="bug"), catch_stop(lambda: None):
         raise ValueError("bug")
     assert signal.getsignal(signal.SIGINT) is before
 
@@ -44,7 +44,7 @@ def test_another_thread_trains_without_handlers() -> None:
     seen: list[bool] = []
 
     def work() -> None:
-        with catch_stop() as stop:
+        with catch_stop(lambda: None) as stop:
             seen.append(stop.asked)
 
     thread = threading.Thread(target=work)
@@ -66,9 +66,10 @@ CONFIG = RunConfig(
 CHILD = """
 import sys, time
 from pathlib import Path
-from mfpnet import train as module
+from mfpnet import session as module
 from mfpnet.errors import MfpnetError
 from mfpnet.runs import read_config
+from mfpnet.train import train
 folder = Path(sys.argv[1])
 real = module.cross_entropy
 def wait_for_the_signal(*arguments, **options):
@@ -78,7 +79,7 @@ def wait_for_the_signal(*arguments, **options):
     return real(*arguments, **options)
 module.cross_entropy = wait_for_the_signal
 try:
-    module.train(read_config(folder / "child.yaml"), folder / "run")
+    train(read_config(folder / "child.yaml"), folder / "run")
 except MfpnetError as error:
     print(error)
     sys.exit(2)

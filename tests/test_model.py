@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 import mfpnet.model
 from mfpnet.model import MFPNet, MFPNetConfig
-from mfpnet.variants import count_parameters, create_model, list_models
+from mfpnet.variants import count_parameters, create_model, list_models, variant_config
 
 SIZES = [(32, 32), (33, 47), (97, 65)]
 NAMES = ["initial", *(f"{kind}{i}" for i in (1, 2, 3) for kind in ("stage", "graph"))]
@@ -34,10 +34,16 @@ SMALL = MFPNetConfig(
     aspp_dilations=(2,),
     head_channels=8,
 )
-PAPER, FAST = MFPNetConfig(num_classes=11), MFPNetConfig(num_classes=11, strides=(4, 8, 16))
+PAPER, FAST = (variant_config(name, num_classes=11) for name in ("mfpnet", "mfpnet_fast"))
 GOLDEN: dict[str, tuple[MFPNetConfig, list[float]]] = {
-    "paper": (PAPER, [0.310427, 0.490953, 0.505466, 0.464789, -0.0258045, -0.270916]),
-    "fast": (FAST, [0.47032, 0.485708, 0.799081, 0.45054, -0.0229071, -0.311534]),
+    "mfpnet": (
+        PAPER,
+        [0.310427, 0.490953, 0.505466, 0.464789, -0.0258045, -0.270916],
+    ),
+    "mfpnet_fast": (
+        FAST,
+        [0.754088, 0.546114, -0.447002, 1.00737, 0.319149, -1.17819],
+    ),
     "small": (SMALL, [0.198611, 0.27423, -0.166939, -0.153359, 0.330686, 0.0377689]),
 }
 

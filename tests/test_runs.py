@@ -147,6 +147,10 @@ def test_yaml_cannot_run_code(path: Path, tmp_path: Path) -> None:
         ({"learning_rate": -1.0}, r"learning_rate is -1\.0"),
         ({"accumulate": 0}, "accumulate is 0"),
         ({"crop_size": (16, 64)}, r"\(16, 64\) is too small"),
+        ({"crop_size": (64, 64), "input_size": (20, 64)}, r"\(20, 64\) is too small"),
+        ({"scale": (2.0, 0.5)}, r"scale is \(2\.0, 0\.5\)"),
+        ({"ohem_threshold": 0.0}, r"ohem_threshold is 0\.0"),
+        ({"colour": -0.1}, "colour"),
         ({"ema": 1.0}, r"ema is 1\.0"),
     ],
 )

@@ -222,7 +222,7 @@ def test_last_epochs_see_whole_frames(tmp_path: Path, monkeypatch: pytest.Monkey
         shapes.append(tuple(logits.shape))
         return cross_entropy(logits, target, **options)
 
-    monkeypatch.setattr("mfpnet.train.cross_entropy", remember)
+    monkeypatch.setattr("mfpnet.session.cross_entropy", remember)
     train(with_recipe(full_frame_epochs=1), tmp_path / "run", console=quiet())
     assert shapes == [(2, 11, 64, 64)] * 3 + [(2, 11, 64, 96)] * 3
 

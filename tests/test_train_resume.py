@@ -113,7 +113,7 @@ def at_loss(patch: pytest.MonkeyPatch, number: int, action: Callable[[Tensor], T
         value = cross_entropy(*arguments, **options)
         return action(value) if len(calls) == number else value
 
-    patch.setattr("mfpnet.train.cross_entropy", loss)
+    patch.setattr("mfpnet.session.cross_entropy", loss)
 
 
 def press_ctrl_c(loss: Tensor) -> Tensor:

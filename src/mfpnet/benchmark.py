@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from mfpnet.device import choose_device
+from mfpnet.device import choose_device, used_device
 from mfpnet.latency import interleaved_medians
 from mfpnet.losses import cross_entropy
 from mfpnet.optim import build_optimizer
@@ -70,7 +70,7 @@ def training_throughput(
         "batch_size": batch_size,
         "device": str(where),
         "rows": rows,
-        "environment": environment() | {"threads": torch.get_num_threads()},
+        "environment": environment() | used_device(where),
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -265,8 +264,3 @@ def fingerprint(image: Image) -> bytes:
 def pixel_counts(target: Labels, num_classes: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Pixels of each class, void left out: (num_classes,)."""
     return np.bincount(target.ravel(), minlength=num_classes)[:num_classes].astype(np.int64)
-
-
-def sequences(dataset: Dataset) -> Counter[str]:
-    """How many frames each drive has."""
-    return Counter(dataset.sequence(index) for index in range(len(dataset)))

@@ -25,6 +25,12 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
+def used_device(device: torch.device) -> dict[str, object]:
+    """What a record says about where something ran."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else None
+    return {"device": device.type, "gpu": name, "threads": torch.get_num_threads()}
+
+
 def make_deterministic(device: torch.device) -> None:
     """Ask for kernels that give the same bits every time; on a GPU this costs speed."""
     if device.type == "cuda":
@@ -39,8 +45,13 @@ def autocast_dtype(precision: str, device: torch.device) -> torch.dtype | None:
     """The type that a precision means on a device, None for plain float32.
 
     `auto` is bfloat16 on a GPU that has it and float32 elsewhere: on a CPU it gains nothing.
+
+    Raises:
+        MfpnetError: float16 on a CPU, whose range would need scaling that it does not gain from.
     """
     if precision == "auto":
         fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
         return torch.bfloat16 if fast else None
+    if precision == "fp16" and device.type == "cpu":
+        raise MfpnetError("fp16 trains on a GPU only: use --precision bf16 or fp32 on a CPU.")
     return {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]

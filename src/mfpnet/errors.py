@@ -26,4 +26,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> MfpnetError:
 
 def missing_extra(extra: str, feature: str) -> MfpnetError:
     """An error for an optional dependency that is not installed: the feature and the extra."""
-    return MfpnetError(f"{feature} needs an optional package: pip install 'mfpnet[{extra}]'.")
+    return MfpnetError(
+        f"{feature} needs an optional package: pip install 'mfpnet[{extra}]', or '.[{extra}]' in a "
+        f"checkout."
+    )

@@ -88,18 +88,21 @@ def load_frames(
     )
 
 
-def refuse_overlap(store: FrameStore, dataset: Dataset) -> None:
-    """Make sure that no frame of the evaluation is trained on, whatever its name.
+def check_watched(store: FrameStore, dataset: Dataset, *, allow_overlap: bool = False) -> None:
+    """Make sure, before hours of training, that a data set can be evaluated on afterwards.
 
     Raises:
-        MfpnetError: one is; names it on both sides.
+        MfpnetError: a frame or its target is unusable, the classes differ, or a frame is also
+            trained on, whatever its name.
     """
+    if dataset.labels != store.labels:
+        raise MfpnetError(f"{dataset.name} has other classes than the training data.")
     shared = []
     for index in range(len(dataset)):
-        twin = store.fingerprints.get(fingerprint(dataset.load(index)[0]))
-        if twin:
+        image, _ = load_checked(dataset, index)
+        if twin := store.fingerprints.get(fingerprint(image)):
             shared.append((dataset.frame_name(index), twin))
-    if shared:
+    if shared and not allow_overlap:
         raise MfpnetError(
             f"{len(shared)} of {len(dataset)} frames of {dataset.name} {dataset.split} are also "
             f"trained on: {shared[0][0]} is {shared[0][1]}. Evaluate on another split, or say "

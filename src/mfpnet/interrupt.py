@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
@@ -18,8 +18,11 @@ class StopRequest:
 
 
 @contextmanager
-def catch_stop() -> Iterator[StopRequest]:
-    """Turn the first SIGINT or SIGTERM into a request; the second one interrupts as usual."""
+def catch_stop(on_request: Callable[[], object]) -> Iterator[StopRequest]:
+    """Turn the first SIGINT or SIGTERM into a request; the second one interrupts as usual.
+
+    `on_request` is called with the first one, to tell the user that it was heard.
+    """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request  # Python delivers signals to the main thread only
@@ -29,6 +32,7 @@ def catch_stop() -> Iterator[StopRequest]:
         if request.asked:
             raise KeyboardInterrupt
         request.asked = True
+        on_request()
 
     previous = {number: signal.signal(number, remember) for number in _SIGNALS}
     try:

@@ -60,5 +60,3 @@ CAMVID = LabelSet(
     ),
     ignore_index=11,
 )
-
-LABEL_SETS = {labels.name: labels for labels in (CAMVID,)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from itertools import compress
 
 import torch
 from torch import Tensor, nn
@@ -56,10 +57,14 @@ class EMA:
     def update(self, model: nn.Module, step: int) -> None:
         """Move towards the weights of `model` after its `step`-th step, counted from 0."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        for average, value in zip(_tensors(self.model), _tensors(model), strict=True):
-            if value.is_floating_point():
-                average.lerp_(value, 1 - decay)
-            else:
+        averages, values = list(_tensors(self.model)), list(_tensors(model))
+        floating = [value.is_floating_point() for value in values]
+        # One fused call: a kernel launch for each tensor would cost a GPU more than the maths.
+        torch._foreach_lerp_(
+            list(compress(averages, floating)), list(compress(values, floating)), 1 - decay
+        )
+        for average, value in zip(averages, values, strict=True):
+            if not value.is_floating_point():
                 average.copy_(value)
 
 

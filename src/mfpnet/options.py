@@ -149,6 +149,8 @@ class EvaluateOptions:
     """auto, cpu, cuda, ..."""
     picture: File = None
     """Draw the confusion matrix (.png, .svg or .pdf; extra `plot`)."""
+    bars: File = None
+    """Draw the IoU of each class as bars (.png, .svg or .pdf; extra `plot`)."""
     maps: File = None
     """Draw target and prediction of six frames as label maps (.png)."""
     json_file: Json = None

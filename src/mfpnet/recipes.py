@@ -66,15 +66,22 @@ class Recipe:
         for name in ("epochs", "batch_size", "accumulate", "learning_rate", "loss_stride"):
             if getattr(self, name) <= 0:
                 raise MfpnetError(f"{name} is {getattr(self, name)}: it must be above 0.")
-        if min(self.crop_size) < 32:
-            raise MfpnetError(f"crop_size {self.crop_size} is too small: at least 32x32.")
+        for size in (self.crop_size, self.input_size or self.crop_size):
+            if min(size) < 32:
+                raise MfpnetError(f"crop_size or input_size {size} is too small: at least 32x32.")
+        if not 0 < self.scale[0] <= self.scale[1]:
+            raise MfpnetError(f"scale is {self.scale}: smallest and largest factor, above 0.")
+        if min(self.colour, self.warmup_epochs, self.full_frame_epochs, self.weight_decay) < 0:
+            raise MfpnetError("colour, warmup_epochs, full_frame_epochs, weight_decay: 0 or more.")
+        if self.ohem_threshold is not None and not 0 < self.ohem_threshold <= 1:
+            raise MfpnetError(f"ohem_threshold is {self.ohem_threshold}: above 0, at most 1.")
         if not 0 <= self.ema < 1:
             raise MfpnetError(f"ema is {self.ema}: it must be 0 (off) or below 1.")
 
 
 # camvid: as the paper tells it - Adam, poly, weighted cross-entropy; no EMA, no hard-pixel mining.
 #   mfpnet train --recipe camvid --data camvid --root CAMVID --split train+val
-#   One GPU. The paper reports 68.1 % test mIoU; ours is in docs/results.md once measured.
+#   One GPU, estimated at some 20 minutes; not yet run by us. The paper reports 68.1 % test mIoU.
 CAMVID = Recipe(
     epochs=1000,
     batch_size=8,
@@ -104,8 +111,10 @@ CAMVID_CPU = Recipe(
 )
 
 # cityscapes: as the paper tells it - SGD, poly, 512x1024.
-#   mfpnet train --recipe cityscapes --data DATA --root ROOT
-#   One GPU. The paper reports 71.5 % mIoU; not measured by us, needs the reader's copy of the data.
+#   From Python, with any data set that `mfpnet.frames.load_frames` takes; no loader for Cityscapes
+#   is in the package yet.
+#   One GPU, most of a day. The paper reports 71.5 % mIoU; not measured by us: needs the reader's
+#   copy of the data.
 CITYSCAPES = Recipe(
     epochs=1000,
     batch_size=8,

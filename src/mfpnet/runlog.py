@@ -31,8 +31,7 @@ class MetricsLog:
     def __init__(self, folder: Path, *, keep_epochs: int = 0, tensorboard: bool = False) -> None:
         self.path = folder / METRICS_FILE
         self.records = [r for r in read_metrics(self.path) if r["epoch"] <= keep_epochs]
-        text = "".join(json.dumps(record) + "\n" for record in self.records)
-        write_atomically(self.path, text.encode())
+        self._rewrite()
         self._events = _event_writer(folder) if tensorboard else None
 
     def add(self, record: dict[str, Any]) -> None:
@@ -43,18 +42,23 @@ class MetricsLog:
                 stream.write(json.dumps(record) + "\n")
         except OSError as error:
             raise MfpnetError(f"cannot write '{self.path}': {error.strerror}.") from error
-        if self._events:
-            for key in ("loss", "lr", "images_per_second", "miou"):
-                if key in record:
-                    self._events.add_scalar(key, record[key], record["epoch"])
-            self._events.flush()
+        self._tell_tensorboard(record, record["epoch"])
 
     def amend(self, values: dict[str, Any]) -> None:
         """Add values to the last epoch's record."""
-        last = {**self.records.pop(), **values}
+        self.records[-1] |= values
+        self._rewrite()
+        self._tell_tensorboard(values, self.records[-1]["epoch"])
+
+    def _rewrite(self) -> None:
         text = "".join(json.dumps(record) + "\n" for record in self.records)
         write_atomically(self.path, text.encode())
-        self.add(last)
+
+    def _tell_tensorboard(self, values: dict[str, Any], epoch: int) -> None:
+        if self._events:
+            for key in {"loss", "lr", "images_per_second", "miou"} & set(values):
+                self._events.add_scalar(key, values[key], epoch)
+            self._events.flush()
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -14,12 +15,14 @@ from mfpnet import checkpoint
 from mfpnet.checkpoint import CHECKPOINT_FILE
 from mfpnet.datasets import Dataset, open_dataset
 from mfpnet.device import autocast_dtype, choose_device, make_deterministic
-from mfpnet.frames import FrameStore, batches, load_frames, refuse_overlap
+from mfpnet.errors import MfpnetError
+from mfpnet.frames import FrameStore, batches, check_watched, load_frames
 from mfpnet.info import ModelInfo
 from mfpnet.interrupt import StopRequest
 from mfpnet.losses import class_weights, cross_entropy
 from mfpnet.model import MFPNet
 from mfpnet.optim import EMA, build_optimizer
+from mfpnet.records import environment
 from mfpnet.runlog import MetricsLog, progress_bar
 from mfpnet.runs import RunConfig
 from mfpnet.stepper import Batch, Criterion, Stepper
@@ -49,6 +52,7 @@ class Session:
         log: metrics.jsonl.
         losses: of the steps of the epoch so far, scalars.
         seconds: of training in the epoch so far, without what came since the last stop.
+        commits: first step and commit of each sitting: what was loaded, not what is on disk now.
     """
 
     config: RunConfig
@@ -63,6 +67,7 @@ class Session:
     log: MetricsLog = field(init=False)
     losses: list[Tensor] = field(default_factory=list)
     seconds: float = 0.0
+    commits: list[list[Any]] = field(default_factory=list)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -80,7 +85,7 @@ class Session:
         return self.stepper.step // self.steps_per_epoch
 
     @property
-    def best_network(self) -> MFPNet:
+    def final_network(self) -> MFPNet:
         """What is evaluated and saved: the averaged network where there is one."""
         ema = self.stepper.ema
         network = ema.model if ema else self.stepper.model
@@ -104,9 +109,17 @@ def open_session(config: RunConfig, folder: Path, console: Console, stop: StopRe
     if config.init:
         checkpoint.copy_weights(config.init, model)
     model = model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    stepper = _stepper(config, model, len(store), device)
     return Session(
-        config, folder, console, device, store, stepper, _info(config, store), stop, watch
+        config=config,
+        folder=folder,
+        console=console,
+        device=device,
+        store=store,
+        stepper=_stepper(config, model, len(store), device),
+        info=_info(config, store),
+        stop=stop,
+        watch=watch,
+        commits=[[0, environment()["commit"]]],
     )
 
 
@@ -121,8 +134,7 @@ def _read_data(
     if config.evaluate_on is None:
         return store, None
     watch = open_dataset(config.evaluate_on)
-    if not config.allow_overlap:
-        refuse_overlap(store, watch)
+    check_watched(store, watch, allow_overlap=config.allow_overlap)
     return store, watch
 
 
@@ -209,11 +221,18 @@ def criterion_of(run: Session) -> Criterion:
 
 
 def save_state(run: Session) -> None:
-    """Write a checkpoint from which `restore` continues bit-exactly."""
+    """Write a checkpoint from which `restore` continues bit-exactly.
+
+    Raises:
+        MfpnetError: the weights are not finite, or the disk is full; the previous one is kept.
+    """
+    run.stepper.check_weights()
     state = run.stepper.state() | {
         "losses": [loss.item() for loss in run.losses],
         "seconds": run.seconds,
         "threads": torch.get_num_threads(),
+        "frames": len(run.store),
+        "commits": run.commits,
     }
     checkpoint.save_checkpoint(run.folder / CHECKPOINT_FILE, state)
 
@@ -222,9 +241,15 @@ def restore(run: Session) -> None:
     """Go back to where the folder's checkpoint was written.
 
     Raises:
-        MfpnetError: there is none, or it is another network's.
+        MfpnetError: there is none, it is another network's, or the data has changed.
     """
     state = checkpoint.load_checkpoint(run.folder / CHECKPOINT_FILE)
+    if state["frames"] != len(run.store):
+        raise MfpnetError(
+            f"'{run.folder}' was trained on {state['frames']} frames, and the data has "
+            f"{len(run.store)} now: restore it, or start anew with --init {run.folder}."
+        )
+    run.commits = [*state["commits"], [state["step"], run.commits[0][1]]]
     run.stepper.restore(state)
     run.losses = [torch.tensor(loss, device=run.device) for loss in state["losses"]]
     run.seconds = float(state["seconds"])

@@ -52,7 +52,9 @@ class Stepper:
         self.loss_stride = loss_stride
         self.step = 0
         self._peaks = [group["lr"] for group in optimizer.param_groups]
-        self._scaler = torch.amp.GradScaler(enabled=dtype is torch.float16)
+        self._scaler = torch.amp.GradScaler(
+            next(model.parameters()).device.type, enabled=dtype is torch.float16
+        )
 
     @property
     def learning_rate(self) -> float:
@@ -68,7 +70,8 @@ class Stepper:
         """Learn from one batch; returns its loss, a detached scalar.
 
         Raises:
-            MfpnetError: the loss is not finite; the weights are those from before the batch.
+            MfpnetError: the loss is not finite, where it was checked; the weights are those from
+                before the batch.
         """
         loss = self._loss(images, targets, criterion)
         if self.step % self.check_every == 0:
@@ -82,10 +85,13 @@ class Stepper:
     def _loss(self, images: Tensor, targets: Tensor, criterion: Criterion) -> Tensor:
         kind = images.device.type
         with torch.autocast(kind, dtype=self.dtype, enabled=self.dtype is not None):
-            if self.loss_stride == 1:
-                return criterion(self.model(images), targets)
-            logits = self.model(images, stride=self.loss_stride)
+            logits = self._logits(images)
         return criterion(logits, self._strided(targets))
+
+    def _logits(self, images: Tensor) -> Any:
+        if self.loss_stride == 1:
+            return self.model(images)
+        return self.model(images, stride=self.loss_stride)
 
     def _strided(self, targets: Tensor) -> Tensor:
         """Every n-th row and column, beginning at each offset in turn.
@@ -94,6 +100,8 @@ class Stepper:
         to it, while any fixed one would teach the network to shift its outlines.
         """
         n = self.loss_stride
+        if n == 1:
+            return targets
         row, column = divmod(self.step % (n * n), n)
         height, width = targets.shape[1:]
         rows = torch.arange(row, height + row, n, device=targets.device).clamp(max=height - 1)
@@ -109,9 +117,22 @@ class Stepper:
         if not torch.isfinite(loss):
             raise MfpnetError(
                 f"the loss became {loss.item()} at step {self.step} (learning rate "
-                f"{self.learning_rate:.2g}). The last checkpoint is good: lower the learning rate, "
-                f"or train with --precision fp32."
+                f"{self.learning_rate:.2g}). A checkpoint from before is untouched: lower the "
+                f"learning rate, or train with --precision fp32."
             )
+
+    def check_weights(self) -> None:
+        """Make sure that what is about to be saved is worth it.
+
+        Raises:
+            MfpnetError: a weight or a statistic of the network is not finite.
+        """
+        for name, value in self.model.state_dict().items():
+            if value.is_floating_point() and not value.isfinite().all():
+                raise MfpnetError(
+                    f"{name} is no longer finite at step {self.step}. A checkpoint from before is "
+                    f"untouched: lower the learning rate, or train with --precision fp32."
+                )
 
     def _update(self) -> None:
         for group, peak in zip(self.optimizer.param_groups, self._peaks, strict=True):

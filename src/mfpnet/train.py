@@ -14,6 +14,7 @@ from torch import Tensor
 from mfpnet import checkpoint
 from mfpnet.charts import training_curves
 from mfpnet.checkpoint import CHECKPOINT_FILE
+from mfpnet.device import used_device
 from mfpnet.errors import MfpnetError
 from mfpnet.evaluate import Evaluation, evaluate
 from mfpnet.files import write_json
@@ -70,14 +71,17 @@ def train(
     if config.threads:
         torch.set_num_threads(config.threads)
     _prepare_folder(folder, config, resume)
-    with catch_stop() as stop:
-        run = open_session(config, folder, console, stop)
-        if resume:
-            restore(run)
-        run.log = MetricsLog(folder, keep_epochs=run.epoch, tensorboard=config.tensorboard)
-        while run.stepper.step < run.stepper.total_steps:
-            _train_epoch(run)
-    return _finish(run)
+    try:
+        with catch_stop(lambda: console.print("stopping after this step ...")) as stop:
+            run = open_session(config, folder, console, stop)
+            if resume:
+                restore(run)
+            run.log = MetricsLog(folder, keep_epochs=run.epoch, tensorboard=config.tensorboard)
+            while run.stepper.step < run.stepper.total_steps:
+                _train_epoch(run)
+        return _finish(run)
+    except KeyboardInterrupt as error:  # the second Ctrl-C, or one outside the steps
+        raise TrainingStoppedError(_how_to_go_on(folder)) from error
 
 
 def _prepare_folder(folder: Path, config: RunConfig, resume: bool) -> None:
@@ -143,17 +147,17 @@ def _close_epoch(run: Session) -> None:
         "seconds": round(seconds, 3),
         "images_per_second": round(len(losses) * run.batch_size / seconds, 3),
     }
-    every, last = run.config.evaluate_every, run.stepper.step == run.stepper.total_steps
-    if run.watch and every and run.epoch % every == 0 and not last:
-        record["miou"] = _evaluate(run).scores.miou
     # In this order: a run that resumes drops a record too many, but cannot make up a missing one.
     run.log.add(record)
     save_state(run)
+    every, last = run.config.evaluate_every, run.stepper.step == run.stepper.total_steps
+    if run.watch and every and run.epoch % every == 0 and not last:
+        run.log.amend({"miou": _evaluate(run).scores.miou})
 
 
 def _evaluate(run: Session) -> Evaluation:
     assert run.watch is not None
-    predictor = Predictor(run.best_network, device=str(run.device))
+    predictor = Predictor(run.final_network, device=str(run.device))
     title = f"evaluating {run.watch.name} {run.watch.split}"
     with progress_bar(run.console, title, len(run.watch)) as bar:
         return evaluate(predictor, run.watch, on_frame=lambda _: bar.advance())
@@ -167,9 +171,17 @@ def _leave(run: Session) -> None:
     )
 
 
+def _how_to_go_on(folder: Path) -> str:
+    if (folder / CHECKPOINT_FILE).exists():
+        return f"stopped at once. Go on from the last checkpoint: mfpnet train --resume {folder}"
+    return "stopped before there was anything to save."
+
+
 def _finish(run: Session) -> dict[str, Any]:
+    network = run.final_network
+    # Before the evaluation too: if that fails, the weights are there all the same.
+    checkpoint.save_weights(run.folder / checkpoint.WEIGHTS_FILE, network, run.info)
     evaluation = _evaluate(run) if run.watch else None
-    network = run.best_network
     if evaluation:
         score_on = f"{evaluation.data} {evaluation.split}"
         network.info = replace(run.info, score=evaluation.scores.miou, score_on=score_on)
@@ -183,7 +195,8 @@ def _finish(run: Session) -> dict[str, Any]:
         "seconds": round(sum(record["seconds"] for record in run.log.records), 1),
         "loss": run.log.records[-1]["loss"],
         "evaluation": evaluation.as_dict() if evaluation else None,
-        "environment": environment() | {"threads": torch.get_num_threads()},
+        "commits": run.commits,
+        "environment": environment() | used_device(run.device),
     }
     write_json(run.folder / RESULT_FILE, result)
     _draw_curves(run)

@@ -46,7 +46,8 @@ def train(options: given.TrainOptions) -> int:
 
 def evaluate(options: given.EvaluateOptions) -> int:
     """`mfpnet evaluate`."""
-    from mfpnet.charts import confusion_picture
+    from mfpnet.charts import confusion_picture, iou_bars
+    from mfpnet.device import used_device
     from mfpnet.evaluate import evaluate, label_maps
     from mfpnet.pictures import write_png
     from mfpnet.predict import Predictor
@@ -61,13 +62,17 @@ def evaluate(options: given.EvaluateOptions) -> int:
     record = {
         "weights": predictor.info.as_dict(),
         **evaluation.as_dict(),
-        "environment": environment(),
+        "environment": environment() | used_device(predictor.device),
     }
     show_scores(record)
     _write(options.json_file, record)  # first: a chart can fail for want of matplotlib
     if options.maps:
         write_png(options.maps, label_maps(predictor, dataset))
         say(f"label maps: {options.maps}")
+    if options.bars:
+        series = {predictor.info.variant: evaluation.scores.iou_per_class}
+        iou_bars(evaluation.classes, series, options.bars)
+        say(f"IoU of each class: {options.bars}")
     if options.picture:
         confusion_picture(evaluation.counts, evaluation.classes, options.picture)
         say(f"confusion matrix: {options.picture}")
