@@ -15,9 +15,10 @@ from mfpnet.checkpoint import save_weights
 from mfpnet.errors import MfpnetError
 from mfpnet.info import ModelInfo
 from mfpnet.labels import CAMVID
+from mfpnet.layers import resize
 from mfpnet.model import MFPNet, MFPNetConfig
 from mfpnet.pictures import Image
-from mfpnet.predict import Prediction, Predictor
+from mfpnet.predict import Prediction, Predictor, labels_at
 
 INFO = ModelInfo(
     variant="tiny",
@@ -199,3 +200,15 @@ def test_many_classes_need_wider_labels(
 def test_fractions_are_in_class_order() -> None:
     labels = np.array([[2, 2, 2, 0]], dtype=np.uint8)
     assert list(Prediction(labels, ("a", "b", "c")).fractions.items()) == [("a", 0.25), ("c", 0.75)]
+
+
+@pytest.mark.parametrize("size", [(40, 60), (121, 77), (20, 30), (13, 90)])
+def test_strips_are_what_one_interpolation_gives(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logits = torch.randn(5, 20, 30, generator=torch.Generator().manual_seed(0))
+    whole = resize(logits[None], size)[0].argmax(dim=0).numpy()
+    monkeypatch.setattr("mfpnet.predict.STRIP_VALUES", 5 * size[1] * 7)
+    strips = labels_at(logits, size)
+    assert strips.shape == size
+    assert (strips == whole).mean() > 0.999

@@ -25,6 +25,8 @@ from mfpnet.transforms import normalise
 
 # Four halvings leave less than two pixels of anything smaller.
 MIN_SIDE = 32
+# 64 MB of float32 logits in hand at a time.
+STRIP_VALUES = 16_000_000
 
 
 @dataclass(frozen=True)
@@ -91,9 +93,8 @@ class Predictor:
         """
         pixels = _as_rgb(image)
         size = (pixels.shape[0], pixels.shape[1])
-        logits = resize(self.logits(resize_image(pixels, self.network_size(size))), size)
-        kind = np.uint8 if len(self.info.classes) <= 255 else np.uint16
-        return Prediction(logits[0].argmax(dim=0).cpu().numpy().astype(kind), self.info.classes)
+        logits = self.logits(resize_image(pixels, self.network_size(size)))
+        return Prediction(labels_at(logits[0], size), self.info.classes)
 
     @torch.inference_mode()
     def logits(self, pixels: Image) -> Tensor:
@@ -107,6 +108,30 @@ class Predictor:
         shorter = min(size)
         wanted = max(shorter if self.full_size else min(shorter, *self.info.input_size), MIN_SIDE)
         return round(size[0] * wanted / shorter), round(size[1] * wanted / shorter)
+
+
+def labels_at(logits: Tensor, size: tuple[int, int]) -> Labels:
+    """The likeliest class at each pixel of a larger picture: (C, h, w) -> (H, W).
+
+    Bilinear like `layers.resize`, but in strips of rows: the logits of a 12-megapixel photo would
+    take half a gigabyte at once.
+    """
+    labels = np.empty(size, dtype=np.uint8 if logits.shape[0] <= 255 else np.uint16)
+    step = max(STRIP_VALUES // (logits.shape[0] * size[1]), 1)
+    for first in range(0, size[0], step):
+        rows = _rows_at(logits, size[0], range(first, min(first + step, size[0])))
+        strip = resize(rows[None], (rows.shape[1], size[1]))[0]
+        labels[first : first + step] = strip.argmax(dim=0).cpu().numpy()
+    return labels
+
+
+def _rows_at(logits: Tensor, height: int, rows: range) -> Tensor:
+    """Some rows of the logits stretched to a height, linearly between centres."""
+    number = torch.arange(rows.start, rows.stop, device=logits.device)
+    position = ((number + 0.5) * logits.shape[1] / height - 0.5).clamp(min=0)
+    above = position.floor().long()
+    below = (above + 1).clamp(max=logits.shape[1] - 1)
+    return torch.lerp(logits[:, above], logits[:, below], (position - above)[None, :, None])
 
 
 @dataclass(frozen=True)
