@@ -66,9 +66,9 @@ class Recipe:
         for name in ("epochs", "batch_size", "accumulate", "learning_rate", "loss_stride"):
             if getattr(self, name) <= 0:
                 raise MfpnetError(f"{name} is {getattr(self, name)}: it must be above 0.")
-        for size in (self.crop_size, self.input_size or self.crop_size):
-            if min(size) < 32:
-                raise MfpnetError(f"crop_size or input_size {size} is too small: at least 32x32.")
+        for name, size in (("crop_size", self.crop_size), ("input_size", self.input_size)):
+            if size and min(size) < 32:
+                raise MfpnetError(f"{name} {size} is too small: at least 32x32.")
         if not 0 < self.scale[0] <= self.scale[1]:
             raise MfpnetError(f"scale is {self.scale}: smallest and largest factor, above 0.")
         if min(self.colour, self.warmup_epochs, self.full_frame_epochs, self.weight_decay) < 0:
