@@ -130,7 +130,7 @@ CITYSCAPES = Recipe(
 #   mfpnet train --recipe synthetic --variant mfpnet_fast --data synthetic --evaluate-split test
 #   Two CPU cores, about two minutes. Result: results/demo.json.
 SYNTHETIC = Recipe(
-    epochs=17,
+    epochs=11,
     batch_size=8,
     crop_size=(144, 192),
     input_size=(144, 192),
