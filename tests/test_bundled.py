@@ -41,7 +41,8 @@ def test_the_score_they_carry_is_the_one_on_record(name: str) -> None:
     info = load_model(name).info
     assert info is not None
     record = read_json(RESULTS / f"{name}-test.json")
-    assert info.score == pytest.approx(record["miou"], abs=1e-9)
+    # Two evaluations with other thread counts round a logit the other way at a handful of pixels.
+    assert info.score == pytest.approx(record["miou"], abs=1e-6)
     assert info.score_on == f"{record['data']} {record['split']}"
     assert record["weights"]["split"] == info.split
 

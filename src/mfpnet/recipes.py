@@ -94,7 +94,7 @@ CAMVID = Recipe(
 # camvid_cpu: what ninety minutes of one CPU core give mfpnet_fast.
 #   mfpnet train --recipe camvid_cpu --variant mfpnet_fast --data camvid --root CAMVID \
 #       --split train+val --evaluate-split test --threads 1
-#   One CPU core, about 80 minutes. Result: results/mfpnet_fast_camvid-train.json.
+#   One CPU core, about 80 minutes. 49.4 % test mIoU (results/mfpnet_fast_camvid-train.json).
 CAMVID_CPU = Recipe(
     epochs=48,
     full_frame_epochs=8,
@@ -128,7 +128,7 @@ CITYSCAPES = Recipe(
 
 # synthetic: procedural streets, for the demo.
 #   mfpnet train --recipe synthetic --variant mfpnet_fast --data synthetic --evaluate-split test
-#   Two CPU cores, about two minutes. Result: results/demo.json.
+#   Two CPU cores, two and a half minutes. 51.5 % mIoU on unseen scenes (results/demo.json).
 SYNTHETIC = Recipe(
     epochs=11,
     batch_size=8,
