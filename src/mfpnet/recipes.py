@@ -113,7 +113,7 @@ CAMVID_CPU = Recipe(
 # cityscapes: as the paper tells it - SGD, poly, 512x1024.
 #   From Python, with any data set that `mfpnet.frames.load_frames` takes; no loader for Cityscapes
 #   is in the package yet.
-#   One GPU, most of a day. The paper reports 71.5 % mIoU; not measured by us: needs the reader's
+#   One GPU, estimated at most of a day. The paper reports 71.5 % mIoU; not measured by us: needs the reader's
 #   copy of the data.
 CITYSCAPES = Recipe(
     epochs=1000,
@@ -128,7 +128,7 @@ CITYSCAPES = Recipe(
 
 # synthetic: procedural streets, for the demo.
 #   mfpnet train --recipe synthetic --variant mfpnet_fast --data synthetic --evaluate-split test
-#   Two CPU cores, two and a half minutes. 51.5 % mIoU on unseen scenes (results/demo.json).
+#   Two CPU cores, about two minutes of training. 51.5 % mIoU on unseen scenes (results/demo.json).
 SYNTHETIC = Recipe(
     epochs=11,
     batch_size=8,
