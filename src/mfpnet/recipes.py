@@ -113,8 +113,8 @@ CAMVID_CPU = Recipe(
 # cityscapes: as the paper tells it - SGD, poly, 512x1024.
 #   From Python, with any data set that `mfpnet.frames.load_frames` takes; no loader for Cityscapes
 #   is in the package yet.
-#   One GPU, estimated at most of a day. The paper reports 71.5 % mIoU; not measured by us: needs the reader's
-#   copy of the data.
+#   One GPU, estimated at most of a day. The paper reports 71.5 % mIoU; not measured by us: needs
+#   the reader's copy of the data.
 CITYSCAPES = Recipe(
     epochs=1000,
     batch_size=8,
