@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mfpnet.losses import class_weights, cross_entropy
+from mfpnet.losses import class_weights, cross_entropy, distillation
 
 CLASSES, VOID = 5, 5
 WEIGHT = torch.tensor([0.5, 1.0, 2.0, 4.0, 8.0])
@@ -164,3 +164,46 @@ def test_class_weights_do_not_overflow_or_divide_by_nothing() -> None:
     many = class_weights(torch.tensor([2**40, 0]))
     assert many.tolist() == pytest.approx([1 / math.log(2.1), 1 / math.log(1.1)])
     assert torch.isfinite(class_weights(torch.zeros(3, dtype=torch.int64))).all()
+
+
+def test_distillation_is_the_divergence_from_the_teacher() -> None:
+    logits, _ = a_batch(0)
+    teacher = a_batch(1)[0].softmax(dim=1)
+    student = logits.softmax(dim=1)
+    expected = (teacher * (teacher / student).log()).sum(dim=1)
+    counted = torch.rand(expected.shape, generator=torch.Generator().manual_seed(0)) < 0.5
+    loss = distillation(logits, teacher, counted)
+    assert loss.item() == pytest.approx(expected[counted].mean().item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 4.0])
+def test_a_pupil_who_agrees_has_nothing_to_learn(temperature: float) -> None:
+    logits, target = a_batch()
+    logits.requires_grad_()
+    teacher = (logits.detach() / temperature).softmax(dim=1)
+    loss = distillation(logits, teacher, target >= 0, temperature=temperature)
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert loss.item() == pytest.approx(0, abs=1e-6)
+    assert logits.grad is not None
+    assert logits.grad.abs().max() < 1e-7
+
+
+def test_the_gradient_keeps_its_size_at_any_temperature() -> None:
+    logits, target = a_batch()
+    teacher = a_batch(1)[0]
+    sizes = []
+    for temperature in (20.0, 40.0):
+        leaf = logits.clone().requires_grad_()
+        soft = (teacher / temperature).softmax(dim=1)
+        distillation(leaf, soft, target >= 0, temperature=temperature).backward()  # type: ignore[no-untyped-call]
+        assert leaf.grad is not None
+        sizes.append(leaf.grad.norm().item())
+    assert sizes[0] == pytest.approx(sizes[1], rel=0.05)
+
+
+def test_a_sure_teacher_and_an_empty_picture_are_defined() -> None:
+    logits, target = a_batch(void=0.0)
+    sure = F.one_hot(target, CLASSES).permute(0, 3, 1, 2).float()
+    loss = distillation(logits, sure, torch.ones_like(target, dtype=torch.bool))
+    assert loss.item() == pytest.approx(F.cross_entropy(logits, target).item(), rel=1e-5)
+    assert distillation(logits, sure, torch.zeros_like(target, dtype=torch.bool)).item() == 0

@@ -204,3 +204,62 @@ def test_the_frames_themselves_are_not_changed() -> None:
     run(frames, Augmentation((24, 32), (0.7, 1.6), colour=0.3))
     assert torch.equal(frames[0], copies[0])
     assert torch.equal(frames[1], copies[1])
+
+
+def rare_frames(batch: int) -> tuple[Tensor, Tensor]:
+    """Frames with a single pixel of class 1 and a large patch of class 2."""
+    images, _ = noise(batch)
+    targets = torch.zeros(batch, *SIZE, dtype=torch.int64)
+    targets[:, 3, 47] = 1
+    targets[:, 20:, :20] = 2
+    return images, targets
+
+
+def test_aimed_crops_hold_what_is_sought() -> None:
+    options = Augmentation((16, 16), (0.8, 1.0), sought=(1,), sought_share=1.0)
+    _, labels = run(rare_frames(64), options)
+    # A scaled crop samples between pixels, so that a single one can fall through.
+    assert (labels == 1).flatten(1).any(dim=1).float().mean() > 0.6
+    _, blind = run(rare_frames(64), Augmentation((16, 16), (0.8, 1.0)))
+    assert (blind == 1).flatten(1).any(dim=1).float().mean() < 0.2
+
+
+def test_aimed_crops_at_the_frames_own_scale_always_hold_it_and_stay_inside() -> None:
+    options = Augmentation((16, 16), flip=False, sought=(1,), sought_share=1.0)
+    pixels, labels = run(rare_frames(64), options)
+    assert (labels == 1).flatten(1).sum(dim=1).tolist() == [1] * 64
+    assert (labels != VOID).all()
+    assert pixels.shape == (64, 3, 16, 16)
+
+
+def test_each_sought_class_is_aimed_at_as_often_as_another() -> None:
+    options = Augmentation((4, 4), flip=False, sought=(1, 2, 7), sought_share=1.0)
+    _, labels = run(rare_frames(400), options)
+    share = (labels == 1).flatten(1).any(dim=1).float().mean().item()
+    assert share == pytest.approx(0.5, abs=0.08)
+    assert ((labels == 1) | (labels == 2)).flatten(1).any(dim=1).all()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_only_the_asked_share_is_aimed(share: float) -> None:
+    options = Augmentation((4, 4), flip=False, sought=(1,), sought_share=share)
+    _, labels = run(rare_frames(400), options)
+    assert (labels == 1).flatten(1).any(dim=1).float().mean().item() == pytest.approx(
+        share, abs=0.08
+    )
+
+
+def test_a_frame_without_what_is_sought_is_cropped_anywhere() -> None:
+    images, targets = noise(32)
+    options = Augmentation((8, 8), flip=False, sought=(60,), sought_share=1.0)
+    plain = Augmentation((8, 8), flip=False)
+    starts = [run((images, targets), o)[1] for o in (options, plain)]
+    assert (starts[0] != VOID).all()
+    assert len({tuple(labels.flatten().tolist()) for labels in starts[0]}) > 16
+
+
+def test_a_crop_larger_than_the_frame_still_holds_all_of_it() -> None:
+    options = Augmentation((60, 70), flip=False, sought=(1,), sought_share=1.0)
+    _, labels = run(rare_frames(8), options)
+    assert ((labels == 1).flatten(1).sum(dim=1) == 1).all()
+    assert ((labels != VOID).flatten(1).sum(dim=1) == SIZE[0] * SIZE[1]).all()

@@ -1,4 +1,4 @@
-"""Class-weighted cross-entropy, with or without hard-pixel mining; defined for any batch."""
+"""What a network is taught by: weighted cross-entropy, hard-pixel mining, a teacher's opinion."""
 
 from __future__ import annotations
 
@@ -60,7 +60,32 @@ def cross_entropy(
 
 def _hard(losses: Tensor, counted: Tensor, threshold: float, min_share: float) -> Tensor:
     """Pixels above the loss that the threshold means, lowered until enough are kept."""
-    limit = -torch.log(torch.tensor(threshold, device=losses.device))
-    enough = max(math.ceil(min_share * int(counted.sum())), 1)
-    ranked = losses.where(counted, -1.0).flatten().topk(enough).values
-    return losses >= torch.minimum(limit, ranked[-1].clamp(min=0))
+    most = max(math.ceil(min_share * counted.numel()), 1)
+    ranked = losses.where(counted, -1.0).flatten().topk(most).values
+    # The number to keep stays a tensor: reading it would wait for a GPU in every step.
+    enough = (min_share * counted.sum(dtype=torch.float64)).ceil().long().clamp(min=1)
+    limit = ranked.gather(0, enough[None] - 1).clamp(min=0)
+    return losses >= limit.clamp(max=-math.log(threshold) if threshold else math.inf)
+
+
+def distillation(
+    logits: Tensor, probabilities: Tensor, counted: Tensor, *, temperature: float = 1.0
+) -> Tensor:
+    """How far the network is from a teacher's opinion (Hinton et al. 2015), mean over the pixels.
+
+    The Kullback-Leibler divergence times the temperature squared, which keeps the size of its
+    gradient. Pixels without a label count too: the teacher has an opinion of them.
+
+    Args:
+        logits: (B, C, H, W), any float type; computed in float32.
+        probabilities: (B, C, H, W) of the teacher, at the same temperature.
+        counted: (B, H, W) bool, False where there is no picture.
+        temperature: above 1 for softer opinions.
+
+    Returns:
+        A scalar, float32, 0 where nothing is counted.
+    """
+    own = torch.log_softmax(logits.float() / temperature, dim=1)
+    distances = F.kl_div(own, probabilities.float(), reduction="none").sum(dim=1)
+    mean = (distances * counted).sum() / counted.sum().clamp(min=1)
+    return mean * temperature**2

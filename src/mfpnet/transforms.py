@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -18,12 +19,17 @@ class Augmentation:
         scale: smallest and largest factor on the frame; drawn evenly in its logarithm.
         flip: mirror every second frame left to right.
         colour: strength of brightness, contrast, saturation and gamma changes, 0 for none.
+        sought: classes that crops are aimed at.
+        sought_share: share of the frames, 0 to 1, whose crop must hold a pixel of one of these,
+            each class that is in the frame as often as another.
     """
 
     crop_size: tuple[int, int]
     scale: tuple[float, float] = (1.0, 1.0)
     flip: bool = True
     colour: float = 0.0
+    sought: tuple[int, ...] = ()
+    sought_share: float = 0.0
 
 
 def normalise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
@@ -56,7 +62,8 @@ def augment(
     Returns:
         (B, C, *crop_size) float32, normalised, 0 outside the frame, and (B, *crop_size) int64.
     """
-    windows = _draw_windows(images, options, generator)
+    points = _sought_points(targets, options, generator)
+    windows = _draw_windows(images, options, generator, points)
     rows = _source_positions(windows[0], options.crop_size[0])
     columns = _source_positions(windows[1], options.crop_size[1])
     recoloured = _recolour(_sample(images, rows, columns), options.colour, generator)
@@ -65,21 +72,54 @@ def augment(
     return pixels, _pick(targets, rows, columns).where(inside, ignore_index)
 
 
+def _draw(generator: torch.Generator, *shape: int, device: torch.device) -> Tensor:
+    """Numbers in 0 to 1 from the CPU's generator, without waiting for a GPU's queue."""
+    return torch.rand(*shape, generator=generator).to(device, non_blocking=True)
+
+
+def _sought_points(
+    targets: Tensor, options: Augmentation, generator: torch.Generator
+) -> Tensor | None:
+    """A pixel (y, x) that each crop must hold, (2, B) on the frames' device; NaN for any crop."""
+    if not options.sought or not options.sought_share:
+        return None
+    batch, width = targets.shape[0], targets.shape[2]
+    draws = _draw(generator, 3, batch, device=targets.device)
+    wanted = torch.tensor(options.sought).to(targets.device, non_blocking=True)
+    present = (targets.flatten(1)[:, None] == wanted[:, None]).any(dim=2)
+    label = wanted[_pick_one(present, draws[0])]
+    pixel = _pick_one(targets.flatten(1) == label[:, None], draws[1])
+    points = torch.stack((pixel // width, pixel % width)) + 0.5
+    aimed = present.any(dim=1) & (draws[2] < options.sought_share)
+    return points.where(aimed, torch.nan)
+
+
+def _pick_one(candidates: Tensor, draws: Tensor) -> Tensor:
+    """One true column of each row, by a number in 0 to 1: (B, n) bool, (B,) -> (B,)."""
+    ranks = candidates.cumsum(dim=1)
+    rank = (draws * ranks[:, -1]).floor() + 1
+    return torch.searchsorted(ranks.float(), rank[:, None])[:, 0].clamp(max=candidates.shape[1] - 1)
+
+
 def _draw_windows(
-    images: Tensor, options: Augmentation, generator: torch.Generator
+    images: Tensor, options: Augmentation, generator: torch.Generator, points: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """Start and end of each crop in source pixels: (B, 2) for the rows, (B, 2) for the columns."""
     batch, _, height, width = images.shape
-    low, high = (torch.tensor(value).log() for value in options.scale)
-    scale = (low + (high - low) * torch.rand(batch, generator=generator)).exp()
+    low, high = (math.log(value) for value in options.scale)
+    scale = (low + (high - low) * _draw(generator, batch, device=images.device)).exp()
     extents = torch.stack([side / scale for side in options.crop_size])
-    slack = torch.tensor([[height], [width]]) - extents
-    start = slack * torch.rand(2, batch, generator=generator)
+    slack = torch.stack((height - extents[0], width - extents[1]))
+    first, last = slack.clamp(max=0), slack.clamp(min=0)
+    if points is not None:
+        # Comparisons with NaN are false: a crop without a point keeps its whole range.
+        first = torch.where(points - extents > first, torch.minimum(points - extents, last), first)
+        last = torch.where(points < last, torch.maximum(points, first), last)
+    start = first + (last - first) * _draw(generator, 2, batch, device=images.device)
     ends = torch.stack((start, start + extents), dim=2)
     if options.flip:
-        mirrored = torch.rand(batch, generator=generator) < 0.5
+        mirrored = _draw(generator, batch, device=images.device) < 0.5
         ends[1] = torch.where(mirrored[:, None], ends[1].flip(1), ends[1])
-    ends = ends.to(images.device)
     return ends[0], ends[1]
 
 
@@ -113,10 +153,8 @@ def _recolour(images: Tensor, strength: float, generator: torch.Generator) -> Te
     """Gamma, brightness, contrast and, for three channels, saturation; in and out 0 to 1."""
     if strength == 0:
         return images
-    draws = torch.rand(4, images.shape[0], generator=generator) * 2 - 1
-    gamma, brightness, contrast, saturation = (
-        (draws * strength).exp().to(images.device)[:, :, None, None, None]
-    )
+    draws = _draw(generator, 4, images.shape[0], device=images.device) * 2 - 1
+    gamma, brightness, contrast, saturation = (draws * strength).exp()[:, :, None, None, None]
     images = images.clamp(min=1e-6).pow(gamma) * brightness
     mean = images.mean(dim=(1, 2, 3), keepdim=True)
     images = mean + (images - mean) * contrast
