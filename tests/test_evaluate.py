@@ -4,6 +4,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import torch
 
 from mfpnet.datasets import SyntheticStreets
 from mfpnet.errors import MfpnetError
-from mfpnet.evaluate import MAX_BLOCKS, Evaluation, evaluate
+from mfpnet.evaluate import MAX_BLOCKS, Evaluation, evaluate, with_scores
 from mfpnet.files import read_json, write_json
 from mfpnet.info import ModelInfo
 from mfpnet.labels import CAMVID, LabelSet
@@ -167,6 +168,72 @@ def test_interval_needs_two_blocks_and_holds_the_score(reader: Reader) -> None:
     low, high = result.interval
     assert low <= result.scores.miou <= high
     assert high - low > 0.1
+    for bounds, iou in zip(result.interval_per_class, result.scores.iou_per_class, strict=True):
+        assert bounds is not None
+        assert iou is not None
+        assert bounds[0] <= iou <= bounds[1]
+
+
+def test_record_has_an_interval_for_each_class_that_two_blocks_have(
+    reader: Reader, tmp_path: Path
+) -> None:
+    maps: list[Labels] = [np.full(SIZE, 3, dtype=np.uint8) for _ in range(2)]
+    maps[0][0] = 5
+    data = written(evaluate(reader, Marked(maps, maps, drives="ab")), tmp_path / "r.json")
+    assert data["iou_interval_95_per_class"] == {
+        name: [1.0, 1.0] if name == "road" else None for name in CAMVID.classes
+    }
+    assert data["test_time"] == {"flip": False, "scales": [1.0]}
+
+
+def test_worst_frames_are_those_with_the_lowest_score_of_their_own(
+    reader: Reader, tmp_path: Path
+) -> None:
+    targets: list[Labels] = [np.full(SIZE, 3, dtype=np.uint8) for _ in range(6)]
+    answers = [target.copy() for target in targets]
+    for index, wrong_rows in enumerate((1, 6, 0, 9, 3, 12)):
+        answers[index][:wrong_rows] = 5
+    targets[5][:] = 11  # nothing of it is scored
+    result = evaluate(reader, Marked(answers, targets))
+    assert [(frame.index, frame.name) for frame in result.worst] == [
+        (3, "frame3"),
+        (1, "frame1"),
+        (4, "frame4"),
+    ]
+    # Road is right in the rows left, tree is never right: the mean of both.
+    assert [frame.miou for frame in result.worst] == [3 / 24, 6 / 24, 9 / 24]
+    data = written(result, tmp_path / "r.json")
+    assert data["worst_frames"] == [
+        {"name": "frame3", "miou": 3 / 24},
+        {"name": "frame1", "miou": 6 / 24},
+        {"name": "frame4", "miou": 9 / 24},
+    ]
+
+
+def test_scores_travel_with_the_weights(reader: Reader) -> None:
+    targets = random_maps(2, 1, 9)
+    result = evaluate(reader, Marked(targets, targets, drives="ab"))
+    before = dataclasses.replace(reader.info, score=0.1, score_on="old", licence="none")
+    info = with_scores(before, result)
+    assert (info.score, info.score_on, info.score_frames) == (1.0, "marked val", 2)
+    assert info.score_interval == (1.0, 1.0)
+    assert info.iou == (*[1.0] * 10, None)
+    assert info.iou_interval == (*[(1.0, 1.0)] * 10, None)
+    assert (info.variant, info.licence) == ("tiny", "none")
+    assert ModelInfo.from_dict(json.loads(json.dumps(info.as_dict()))) == info
+
+
+@pytest.mark.parametrize("views", [{"flip": True}, {"scales": (1.0, 1.5)}], ids=["flip", "scales"])
+def test_scores_of_several_views_go_on_no_card(
+    model: MFPNet, views: dict[str, Any], tmp_path: Path
+) -> None:
+    maps = random_maps(1, 0, 10)
+    result = evaluate(Reader(model, device="cpu", **views), Marked(maps, maps))
+    expected = {"flip": False, "scales": [1.0]} | json.loads(json.dumps(views))
+    assert written(result, tmp_path / "r.json")["test_time"] == expected
+    assert model.info is not None
+    with pytest.raises(MfpnetError, match="states the plain score: evaluate without --flip"):
+        with_scores(model.info, result)
 
 
 def test_many_drives_do_not_cost_memory(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,7 +244,7 @@ def test_many_drives_do_not_cost_memory(reader: Reader, monkeypatch: pytest.Monk
         shapes.append(counts.shape)
         assert counts.sum(axis=(1, 2)).min() > 0
 
-    monkeypatch.setattr("mfpnet.metrics.block_bootstrap", remember)
+    monkeypatch.setattr("mfpnet.evaluate.block_bootstrap", remember)
     drives = "".join(chr(1000 + index) for index in range(count))
     evaluate(reader, Marked(maps, maps, drives=drives))
     assert shapes == [(MAX_BLOCKS, 11, 11)]

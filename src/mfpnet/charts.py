@@ -6,24 +6,19 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from mfpnet.errors import MfpnetError, missing_extra
-from mfpnet.files import atomic_path
+from mfpnet.canvas import INK, PALE_INK, SERIES, new_figure, save_figure, tidy
+from mfpnet.errors import MfpnetError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_INK = "#20242c"
-_PALE_INK = "#767c86"
-_GRID = "#e4e7eb"
 _ABSENT = "#eceef1"
-# Told apart by people with any colour vision (Okabe and Ito 2008), the bright yellow left out.
-_SERIES = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
 _SMOOTH_FROM = 60  # points; fewer than this are readable as they are
 _PANELS = (
     ("loss", "training loss", 1.0, 1.4),
@@ -48,16 +43,16 @@ def training_curves(records: Sequence[Mapping[str, object]], path: Path) -> None
     panels = [panel for panel in _PANELS if curves[panel[0]][0]]
     if not panels:
         raise MfpnetError("there is nothing to draw: no record has 'loss', 'lr' or 'miou'.")
-    figure = _figure(8.0, 1.0 + 1.7 * sum(height for *_, height in panels))
+    figure = new_figure(8.0, 1.0 + 1.7 * sum(height for *_, height in panels))
     heights = [height for *_, height in panels]
     grid = figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=heights)
     for index, (axes, (key, title, factor, _)) in enumerate(zip(grid[:, 0], panels, strict=True)):
         x, y = curves[key]
-        _draw_curve(axes, x, [value * factor for value in y], _SERIES[index], key)
-        _tidy(axes, title, grid="both")
-    grid[-1, 0].set_xlabel("epoch", color=_INK)
+        _draw_curve(axes, x, [value * factor for value in y], SERIES[index], key)
+        tidy(axes, title, grid="both")
+    grid[-1, 0].set_xlabel("epoch", color=INK)
     grid[-1, 0].xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def confusion_picture(counts: npt.ArrayLike, classes: Sequence[str], path: Path) -> None:
@@ -77,13 +72,13 @@ def confusion_picture(counts: npt.ArrayLike, classes: Sequence[str], path: Path)
     totals = matrix.sum(axis=1, keepdims=True)
     shares = np.divide(matrix, totals, out=np.full_like(matrix, np.nan), where=totals > 0)
     side = max(1.8 + 0.46 * min(size, 40), 4.6)
-    figure = _figure(side, side)
+    figure = new_figure(side, side)
     axes = figure.subplots()
     _draw_heat(axes, shares)
     _name_both_axes(axes, classes)
     if size <= 40:
         _write_shares(axes, shares)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def iou_bars(
@@ -102,41 +97,20 @@ def iou_bars(
     if not series or set(lengths.values()) != {len(classes)}:
         raise ValueError(f"{len(classes)} classes need series of that length, not {lengths}")
     row = 0.24 * len(series) + 0.14
-    figure = _figure(8.0, 1.3 + row * len(classes))
+    figure = new_figure(8.0, 1.3 + row * len(classes))
     axes = figure.subplots()
     thickness = 0.8 / len(series)
     for index, (name, values) in enumerate(series.items()):
         offset = (index - (len(series) - 1) / 2) * thickness
-        _draw_bars(axes, values, offset, thickness, _SERIES[index % len(_SERIES)], name)
+        _draw_bars(axes, values, offset, thickness, SERIES[index % len(SERIES)], name)
     axes.set_yticks(range(len(classes)), classes)
     axes.set_ylim(len(classes) - 0.45, -0.55)
     axes.set_xlim(0, 107)
-    _tidy(axes, "IoU in %", grid="x")
-    axes.spines["left"].set_color(_PALE_INK)
+    tidy(axes, "IoU in %", grid="x")
+    axes.spines["left"].set_color(PALE_INK)
     if len(series) > 1:
         _legend_above(figure, len(series))
-    _save(figure, path)
-
-
-def _figure(width: float, height: float) -> Figure:
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise missing_extra("plot", "drawing a chart") from error
-    figure = Figure(figsize=(width, height), facecolor="white")
-    figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.12)
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _save(figure: Figure, path: Path) -> None:
-    kind = path.suffix.lower().removeprefix(".")
-    known = figure.canvas.get_supported_filetypes()
-    if kind not in known:
-        raise MfpnetError(f"cannot draw '{path}': give a name that ends in .png, .svg or .pdf.")
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format=kind, dpi=150)
+    save_figure(figure, path)
 
 
 def _number(record: Mapping[str, object], key: str) -> float:
@@ -195,36 +169,26 @@ def _mark_best(axes: Axes, x: list[float], y: list[float]) -> None:
         xytext=(0, 6),
         textcoords="offset points",
         ha="center",
-        color=_INK,
+        color=INK,
         fontsize=9,
     )
     axes.margins(y=0.18)
-
-
-def _tidy(axes: Axes, title: str, *, grid: Literal["both", "x"]) -> None:
-    axes.set_title(title, loc="left", fontsize=10, color=_INK)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(_PALE_INK)
-    axes.tick_params(colors=_PALE_INK, labelcolor=_INK, labelsize=9, length=0)
-    axes.grid(axis=grid, color=_GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
 
 
 def _draw_heat(axes: Axes, shares: npt.NDArray[np.float64]) -> None:
     axes.set_facecolor(_ABSENT)
     axes.imshow(np.ma.masked_invalid(shares * 100), cmap="Blues", vmin=0, vmax=100)
     title = "% of the target's pixels, from white (0) to dark blue (100)"
-    axes.set_title(title, loc="left", fontsize=9, color=_INK)
+    axes.set_title(title, loc="left", fontsize=9, color=INK)
 
 
 def _name_both_axes(axes: Axes, classes: Sequence[str]) -> None:
     ticks = range(len(classes))
     axes.set_xticks(ticks, classes, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(ticks, classes)
-    axes.set_xlabel("prediction", color=_INK)
-    axes.set_ylabel("target", color=_INK)
-    axes.tick_params(length=0, labelsize=9, labelcolor=_INK)
+    axes.set_xlabel("prediction", color=INK)
+    axes.set_ylabel("target", color=INK)
+    axes.tick_params(length=0, labelsize=9, labelcolor=INK)
     for spine in axes.spines.values():
         spine.set_visible(False)
     borders = np.arange(len(classes) + 1) - 0.5
@@ -237,7 +201,7 @@ def _write_shares(axes: Axes, shares: npt.NDArray[np.float64]) -> None:
         if share < 0.005:
             continue  # a zero in every cell would hide the confusions
         text = "–" if math.isnan(share) else f"{share * 100:.0f}"
-        colour = "white" if share > 0.55 else _INK
+        colour = "white" if share > 0.55 else INK
         weight = "bold" if row == column else "normal"
         axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=8.5)
         axes.texts[-1].set_fontweight(weight)
@@ -256,7 +220,7 @@ def _draw_bars(
     axes.barh(rows, widths, height=thickness * 0.9, color=colour, label=name)
     for row, value, width in zip(rows.tolist(), values, widths, strict=True):
         text = "absent" if value is None else f"{width:.1f}"
-        ink = _PALE_INK if value is None else _INK
+        ink = PALE_INK if value is None else INK
         axes.text(width + 0.8, row, text, va="center", color=ink, fontsize=8)
 
 
@@ -266,7 +230,7 @@ def _legend_above(figure: Figure, count: int) -> None:
         ncols=min(count, 3),
         frameon=False,
         fontsize=9,
-        labelcolor=_INK,
+        labelcolor=INK,
         handlelength=1.0,
         handleheight=1.0,
     )

@@ -89,14 +89,15 @@ def legend_entries(
     return [LegendEntry(colour, name, share) for colour, name, share in named if share > 0]
 
 
-def legend(entries: Sequence[LegendEntry], width: int) -> Image:
+def legend(entries: Sequence[LegendEntry], width: int, size: int | None = None) -> Image:
     """A strip (height, width, 3): swatch, name and share of every entry, in even columns.
 
-    Letters grow with the width, rows are added as needed; no entries give a strip of height 0.
+    Letters of ``size`` pixels grow with the width where none is given, rows are added as needed;
+    no entries give a strip of height 0.
     """
     if not entries:
         return np.empty((0, width, 3), dtype=np.uint8)
-    size = _text_size(width)
+    size = size or _text_size(width)
     cell = _cell_width(entries, size)
     columns = min(max(width // cell, 1), len(entries))
     rows = -(-len(entries) // columns)

@@ -57,10 +57,13 @@ def _network_facts(name: str) -> dict[str, Any]:
 
 
 def _weights_facts(name: str) -> dict[str, Any]:
-    from mfpnet.checkpoint import find_weights, load_model
+    from mfpnet.cards import card_of
+    from mfpnet.checkpoint import find_weights, load_model, read_info
+    from mfpnet.foreign import is_foreign
     from mfpnet.variants import count_parameters
 
-    model = load_model(name)
-    assert model.info is not None
-    size = find_weights(name).stat().st_size
-    return {"parameters": count_parameters(model), "bytes": size, **model.info.as_dict()}
+    info, size = read_info(name), find_weights(name).stat().st_size
+    # Counting needs the network, and somebody else's code is not run to show facts.
+    own = not is_foreign(info.variant)
+    parameters = count_parameters(load_model(name)) if own else None
+    return card_of(info, parameters=parameters, size=size)

@@ -26,6 +26,10 @@ class ModelInfo:
         epochs: passes over the training data.
         score: test mIoU in 0 to 1, or None where it has not been measured.
         score_on: what the score was measured on.
+        score_frames: how many frames that were.
+        score_interval: 95 % interval of the score by block bootstrap, or None.
+        iou: test IoU of each class, None where it is absent; empty where it was not measured.
+        iou_interval: 95 % interval of each, or None; empty likewise.
         licence: the limit that the training data puts on the weights.
     """
 
@@ -42,6 +46,10 @@ class ModelInfo:
     epochs: int = 0
     score: float | None = None
     score_on: str = ""
+    score_frames: int = 0
+    score_interval: tuple[float, float] | None = None
+    iou: tuple[float | None, ...] = ()
+    iou_interval: tuple[tuple[float, float] | None, ...] = ()
     licence: str = "unknown"
 
     def as_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Scores of a label map: confusion matrix, mean IoU, boundary IoU and their block bootstrap.
+"""Scores of a label map: confusion matrix, mean IoU and boundary IoU.
 
 There is one definition of mean IoU in this package and it stands here: all frames are counted into
 one confusion matrix, void pixels are left out, and the mean is taken over the classes that occur in
@@ -115,49 +115,6 @@ def mean_iou(per_class: Sequence[float | None]) -> float:
     return math.fsum(present) / len(present)
 
 
-def consecutive_blocks(sequences: Sequence[str], length: int) -> list[int]:
-    """Cut every sequence into blocks of ``length`` frames; the block number of each frame.
-
-    Frames of one drive look alike, so they are resampled together. ``sequences`` holds the sequence
-    of each frame, in order of time; a block never holds two sequences, and the last block of a
-    sequence may be shorter. Blocks are numbered from 0 in the order in which they first occur.
-    """
-    if length < 1:
-        raise MfpnetError(f"a block needs at least one frame, its length is {length}.")
-    seen: dict[str, int] = {}
-    numbers: dict[tuple[str, int], int] = {}
-    blocks = []
-    for sequence in sequences:
-        position = seen.get(sequence, 0)
-        seen[sequence] = position + 1
-        blocks.append(numbers.setdefault((sequence, position // length), len(numbers)))
-    return blocks
-
-
-def block_bootstrap(
-    counts_per_block: Counts, *, resamples: int = 1000, seed: int = 0, level: float = 0.95
-) -> tuple[float, float] | None:
-    """Percentile interval of the mean IoU, from blocks of frames drawn with replacement.
-
-    ``counts_per_block`` is (blocks, C, C). The interval is widened to hold the mean IoU of all
-    blocks where the resamples, which miss rare classes, all fall to one side of it. None where
-    fewer than two blocks hold a counted pixel: one block says nothing about how blocks differ.
-    """
-    _check_bootstrap(counts_per_block, resamples, level)
-    filled = counts_per_block[counts_per_block.any(axis=(1, 2))]
-    if len(filled) < 2:
-        return None
-    generator = np.random.default_rng(seed)
-    # How often each block is drawn is all that matters: the counts of a draw are a sum.
-    draws = generator.multinomial(len(filled), np.full(len(filled), 1 / len(filled)), resamples)
-    intersection, union = intersection_and_union(filled)
-    samples = _mean_iou_of_rows(draws @ intersection, draws @ union)
-    tail = (1 - level) / 2
-    low, high = np.quantile(samples, (tail, 1 - tail)).tolist()
-    point = scores(filled.sum(axis=0)).miou
-    return min(low, point), max(high, point)
-
-
 def boundary_counts(
     prediction: LabelMap,
     target: LabelMap,
@@ -213,24 +170,6 @@ def _check_labels(what: str, labels: LabelMap, counted: Mask, num_classes: int) 
             f"{what} holds label {labels[wrong][0]} in a counted pixel, but the classes are 0 to "
             f"{num_classes - 1}. Check that network, masks and ignore_index share one label set."
         )
-
-
-def _check_bootstrap(counts_per_block: Counts, resamples: int, level: float) -> None:
-    shape = counts_per_block.shape
-    if len(shape) != 3 or shape[1] != shape[2]:
-        raise MfpnetError(f"counts_per_block must be (blocks, C, C), found {shape}.")
-    if resamples < 1 or not 0 < level < 1:
-        raise MfpnetError(
-            "the bootstrap needs resamples >= 1 and 0 < level < 1, "
-            f"found resamples={resamples} and level={level}."
-        )
-
-
-def _mean_iou_of_rows(intersection: Counts, union: Counts) -> npt.NDArray[np.float64]:
-    """(R, C) pixel counts to (R,) mean IoU, each over the classes present in its row."""
-    iou = intersection / np.maximum(union, 1)
-    means: npt.NDArray[np.float64] = iou.sum(axis=1) / (union > 0).sum(axis=1)
-    return means
 
 
 def _void_last(labels: LabelMap, counted: Mask, num_classes: int) -> LabelMap:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,9 +20,9 @@ from mfpnet.errors import MfpnetError
 from mfpnet.files import write_json
 from mfpnet.info import ModelInfo
 from mfpnet.layers import resize
-from mfpnet.model import MFPNet
 from mfpnet.pictures import Image, Labels, picture_to_rgb, read_image, resize_image, write_png
 from mfpnet.transforms import normalise
+from mfpnet.variants import Network
 
 # Four halvings leave less than two pixels of anything smaller.
 MIN_SIDE = 32
@@ -64,15 +65,24 @@ class Predictor:
         model: a bundled name, a run folder, a .safetensors file, or a network with `info`.
         device: `auto`, `cpu`, `cuda`, ...
         full_size: predict at the picture's own size, however large.
+        flip: look at the mirrored picture too.
+        scales: look at the picture at each of these factors. The views' probabilities are averaged.
 
     Raises:
-        MfpnetError: the weights cannot be read.
+        MfpnetError: the weights cannot be read, or no scale or a bad one is given.
     """
 
     def __init__(
-        self, model: str | Path | MFPNet, *, device: str = "auto", full_size: bool = False
+        self,
+        model: str | Path | Network,
+        *,
+        device: str = "auto",
+        full_size: bool = False,
+        flip: bool = False,
+        scales: Sequence[float] = (1.0,),
     ) -> None:
-        network = model if isinstance(model, MFPNet) else load_model(model)
+        self.flip, self.scales = flip, _checked_scales(scales)
+        network = load_model(model) if isinstance(model, str | Path) else model
         if network.info is None:
             raise MfpnetError("the network has no info: load it with load_model, or set `info`.")
         self.info: ModelInfo = network.info
@@ -98,8 +108,26 @@ class Predictor:
 
     @torch.inference_mode()
     def logits(self, pixels: Image) -> Tensor:
-        """(H, W, 3) uint8 -> (1, num_classes, H, W) float32."""
-        batch = torch.from_numpy(np.array(pixels)).to(self.device).permute(2, 0, 1)
+        """(H, W, 3) uint8 -> (1, num_classes, H, W) float32.
+
+        With several views it is the logarithm of their mean probability; the logits of each are
+        brought back bilinearly before their softmax.
+        """
+        if not self.flip and self.scales == (1.0,):
+            return self._forward(pixels)
+        size = (pixels.shape[0], pixels.shape[1])
+        views = [(scale, side) for scale in self.scales for side in (1, -1)[: 1 + self.flip]]
+        total: Tensor | None = None
+        for scale, side in views:
+            seen = self._forward(resize_image(pixels, _scaled(size, scale))[:, ::side])
+            view = resize(seen, size).log_softmax(dim=1)
+            view = view.flip(-1) if side < 0 else view
+            total = view if total is None else torch.logaddexp(total, view)
+        assert total is not None
+        return total - math.log(len(views))
+
+    def _forward(self, pixels: Image) -> Tensor:
+        batch = torch.from_numpy(np.array(pixels, order="C")).to(self.device).permute(2, 0, 1)
         logits: Tensor = self.network(normalise(batch[None], self._mean, self._std))
         return logits.float()
 
@@ -110,19 +138,40 @@ class Predictor:
         return round(size[0] * wanted / shorter), round(size[1] * wanted / shorter)
 
 
+def _checked_scales(scales: Sequence[float]) -> tuple[float, ...]:
+    if not scales or not all(scale > 0 and math.isfinite(scale) for scale in scales):
+        raise MfpnetError(
+            f"scales are ({', '.join(map(str, scales))}): give one or more numbers above 0, as in "
+            f"--scales 0.75 1 1.25."
+        )
+    return tuple(float(scale) for scale in scales)
+
+
+def _scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:
+    """The size times the scale, the shorter side never below `MIN_SIDE`."""
+    factor = max(scale, min(MIN_SIDE / min(size), 1.0))
+    return round(size[0] * factor), round(size[1] * factor)
+
+
 def labels_at(logits: Tensor, size: tuple[int, int]) -> Labels:
-    """The likeliest class at each pixel of a larger picture: (C, h, w) -> (H, W).
+    """The likeliest class at each pixel of a larger picture: (C, h, w) -> (H, W)."""
+    labels = np.empty(size, dtype=np.uint8 if logits.shape[0] <= 255 else np.uint16)
+    for rows, strip in logit_strips(logits, size):
+        labels[rows] = strip.argmax(dim=0).cpu().numpy()
+    return labels
+
+
+def logit_strips(logits: Tensor, size: tuple[int, int]) -> Iterator[tuple[slice, Tensor]]:
+    """Logits (C, h, w) at the size (H, W) of a larger picture: rows, and their (C, rows, W).
 
     Bilinear like `layers.resize`, but in strips of rows: the logits of a 12-megapixel photo would
     take half a gigabyte at once.
     """
-    labels = np.empty(size, dtype=np.uint8 if logits.shape[0] <= 255 else np.uint16)
     step = max(STRIP_VALUES // (logits.shape[0] * size[1]), 1)
     for first in range(0, size[0], step):
-        rows = _rows_at(logits, size[0], range(first, min(first + step, size[0])))
-        strip = resize(rows[None], (rows.shape[1], size[1]))[0]
-        labels[first : first + step] = strip.argmax(dim=0).cpu().numpy()
-    return labels
+        rows = range(first, min(first + step, size[0]))
+        strip = _rows_at(logits, size[0], rows)
+        yield slice(rows.start, rows.stop), resize(strip[None], (len(rows), size[1]))[0]
 
 
 def _rows_at(logits: Tensor, height: int, rows: range) -> Tensor:

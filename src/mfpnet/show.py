@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 OUT = Console()
 ERR = Console(stderr=True)
@@ -37,21 +39,90 @@ def show_scores(record: Mapping[str, Any]) -> None:
     frames = counted(record["frames"], "frame")
     table = Table(title=f"{record['data']} {record['split']}, {frames}")
     table.add_column("class")
-    table.add_column("IoU %", justify="right")
-    table.add_column("boundary IoU %", justify="right")
+    for title in ("IoU %", "95 % interval", "boundary IoU %"):
+        table.add_column(title, justify="right")
+    rims, intervals = record["boundary_iou_per_class"], record["iou_interval_95_per_class"]
     for name, value in record["iou_per_class"].items():
-        table.add_row(name, percent(value), percent(record["boundary_iou_per_class"][name]))
+        table.add_row(name, percent(value), _range(intervals[name]), percent(rims[name]))
     table.add_section()
-    table.add_row("mean", percent(record["miou"]), percent(record["boundary_miou"]))
+    mean = (record["miou"], record["miou_interval_95"], record["boundary_miou"])
+    table.add_row("mean", percent(mean[0]), _range(mean[1]), percent(mean[2]))
     OUT.print(table)
     say(
         f"mIoU {percent(record['miou'])} %{_interval(record['miou_interval_95'])}, "
         f"pixel accuracy {percent(record['pixel_accuracy'])} %"
     )
+    if "calibration" in record:
+        _say_calibration(record["calibration"])
+
+
+def _say_calibration(found: Mapping[str, Any]) -> None:
+    before, after = (
+        f"{percent(found[f'ece_{when}'])} % (NLL {found[f'nll_{when}']:.3f})"
+        for when in ("before", "after")
+    )
+    temperatures = found["temperature_per_drive"]
+    if len(temperatures) <= 4:
+        used = ", ".join(f"{value:.2f} for {drive}" for drive, value in temperatures.items())
+    else:
+        used = f"{min(temperatures.values()):.2f} to {max(temperatures.values()):.2f}"
+    say(f"calibration error {before}; {after} at the temperature of the other drives: {used}")
+
+
+def _range(bounds: Sequence[float] | None) -> str:
+    return f"{percent(bounds[0])} to {percent(bounds[1])}" if bounds else ""
 
 
 def _interval(bounds: Sequence[float] | None) -> str:
-    return f" (95 % interval {percent(bounds[0])} to {percent(bounds[1])})" if bounds else ""
+    return f" (95 % interval {_range(bounds)})" if bounds else ""
+
+
+def show_card(title: str, card: Mapping[str, Any]) -> None:
+    """What weights are, what they are worth and where they end; `card` is `cards.card_of`."""
+    known = card["parameters"] is not None
+    table = Table(title=escape(title), show_header=False)
+    rows = {
+        "network": card["variant"],
+        "trained on": f"{card['data']} {card['split']}",
+        "recipe": f"{card['recipe']}, {counted(card['epochs'], 'epoch')}",
+        "frames": f"{_cell('size', card['input_size'])}, larger ones are scaled down",
+        "parameters": f"{card['parameters']:,}" if known else "not known without its code",
+        "file": f"{card['bytes'] / 1e6:.2f} MB",
+        "mIoU": _card_score(card),
+        "licence": card["licence"],
+    }
+    if not card["iou"]:
+        rows["classes"] = ", ".join(card["classes"])
+    for name, value in rows.items():
+        table.add_row(name, Text(value))
+    OUT.print(table)
+    if card["iou"]:
+        OUT.print(_card_classes(card))
+    limits = Table.grid(padding=(0, 1))
+    for limit in card["limits"]:
+        limits.add_row("-", Text(limit))
+    OUT.print(limits)
+
+
+def _card_score(card: Mapping[str, Any]) -> str:
+    if card["score"] is None:
+        return "not measured: mfpnet evaluate WEIGHTS --save FILE does"
+    frames = f", {counted(card['score_frames'], 'frame')}" if card["score_frames"] else ""
+    interval = _interval(card["score_interval"])
+    return f"{percent(card['score'])} %{interval} on {card['score_on']}{frames}"
+
+
+def _card_classes(card: Mapping[str, Any]) -> Table:
+    """What each class is worth, beside the colour that it is drawn in."""
+    table = Table()
+    table.add_column("class")
+    table.add_column("IoU %", justify="right")
+    table.add_column("95 % interval", justify="right")
+    rows = zip(card["classes"], card["palette"], card["iou"], card["iou_interval"], strict=True)
+    for name, colour, iou, interval in rows:
+        named = Text.assemble(("■ ", f"#{bytes(colour).hex()}"), name)
+        table.add_row(named, percent(iou), _range(interval))
+    return table
 
 
 def show_rows(rows: Sequence[Mapping[str, Any]], shown: Sequence[str]) -> None:

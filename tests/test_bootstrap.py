@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mfpnet.bootstrap import block_bootstrap, block_bootstrap_per_class, consecutive_blocks
 from mfpnet.errors import MfpnetError
-from mfpnet.metrics import Counts, block_bootstrap, consecutive_blocks, scores
+from mfpnet.metrics import Counts, scores
 
 
 def blocks_of(number: int, seed: int = 0, classes: int = 5) -> Counts:
@@ -93,3 +94,50 @@ def test_blocks_never_cross_a_sequence(runs: list[int], length: int) -> None:
     assert sorted(set(blocks)) == list(range(sum(-(-run // length) for run in runs)))
     assert len(set(zip(blocks, sequences, strict=True))) == len(set(blocks))
     assert all(blocks.count(block) <= length for block in set(blocks))
+
+
+def test_class_intervals_match_a_bootstrap_done_by_hand() -> None:
+    counts = blocks_of(9)
+    generator = np.random.default_rng(5)
+    draws = generator.integers(0, 9, (4000, 9))
+    per_class = [scores(counts[draw].sum(axis=0)).iou_per_class for draw in draws]
+    by_hand = np.quantile(np.array(per_class, dtype=float), (0.05, 0.95), axis=0)
+    intervals = block_bootstrap_per_class(counts, resamples=4000, level=0.9)
+    found = np.array(intervals).T
+    assert found == pytest.approx(by_hand, abs=0.01)
+
+
+@settings(max_examples=30)
+@given(seed=st.integers(0, 10**6), number=st.integers(2, 12))
+def test_class_intervals_hold_their_estimates(seed: int, number: int) -> None:
+    counts = blocks_of(number, seed)
+    intervals = block_bootstrap_per_class(counts, resamples=100, seed=seed)
+    for interval, iou in zip(intervals, scores(counts.sum(axis=0)).iou_per_class, strict=True):
+        assert interval is not None
+        assert iou is not None
+        assert 0 <= interval[0] <= iou <= interval[1] <= 1
+
+
+def test_absent_and_lonely_classes_have_no_interval() -> None:
+    counts = np.zeros((4, 3, 3), np.int64)
+    counts[:, 0, 0] = (10, 20, 30, 40)
+    counts[:, 0, 1] = (5, 0, 5, 9)  # class 1 is predicted and never right
+    counts[2, 0, 0] = 0
+    first, second, absent = block_bootstrap_per_class(counts)
+    assert first is not None
+    assert 0 <= first[0] < first[1] < 1
+    assert second == (0.0, 0.0)
+    assert absent is None
+    counts[0, 2, 2] = 7  # one block has it: nothing is known of how it differs between blocks
+    assert block_bootstrap_per_class(counts)[2] is None
+
+
+def test_class_intervals_come_from_the_resamples_that_have_the_class() -> None:
+    counts = np.zeros((6, 2, 2), np.int64)
+    counts[:, 0, 0] = 10
+    counts[0, 1] = (5, 5)
+    counts[1, 1] = (0, 10)
+    low, high = block_bootstrap_per_class(counts)[1] or (np.nan, np.nan)
+    assert (low, high) == (0.5, 1.0)
+    assert block_bootstrap_per_class(counts[:1]) == (None, None)
+    assert block_bootstrap_per_class(counts, resamples=1)[0] is not None

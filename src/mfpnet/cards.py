@@ -1,0 +1,63 @@
+"""What weights are, what they are worth and where they end: the card that `mfpnet info` shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mfpnet.info import ModelInfo
+
+_LICENCES = {
+    "camvid": "research use only, as CamVid itself",
+    "synthetic": "no limit: the scenes are drawn by mfpnet",
+}
+_LIMITS = {
+    "camvid": (
+        "One city (Cambridge), seen from a car by daylight and at dusk: nothing is known of other "
+        "cities, other viewpoints, night, rain or snow.",
+        "Learnt from frames of 360x480: larger pictures are scaled down to that, and what is "
+        "small in them is lost.",
+        "Eleven classes: whatever is none of them is called one of them all the same.",
+    ),
+    "synthetic": (
+        "Learnt from drawn scenes: not for real pictures.",
+        "Eleven classes: whatever is none of them is called one of them all the same.",
+    ),
+}
+# Of all pixels that are such a class or are called it, more than half are wrong.
+WEAK_IOU = 0.5
+
+
+def licence_of(data: str) -> str:
+    """The limit that training data puts on weights."""
+    return _LICENCES.get(data, "that of the training data")
+
+
+def limits_of(info: ModelInfo) -> list[str]:
+    """What is known not to work, in sentences: by the training data, and read off the scores."""
+    limits = list(_LIMITS.get(info.data, ()))
+    if info.score is None:
+        return [*limits, "Nobody has measured what these weights are worth."]
+    scored = list(zip(info.classes, info.iou, strict=False))
+    weak = sorted((iou, name) for name, iou in scored if iou is not None and iou < WEAK_IOU)
+    if weak:
+        named = ", ".join(f"{name} {100 * iou:.0f}" for iou, name in weak)
+        limits.append(f"Weak classes, more often wrong than right (IoU in %): {named}.")
+    if absent := [name for name, iou in scored if iou is None]:
+        limits.append(f"Not scored, because {info.score_on} has none: {', '.join(absent)}.")
+    return limits
+
+
+def card_of(info: ModelInfo, *, parameters: int | None, size: int) -> dict[str, Any]:
+    """The whole card as plain data.
+
+    Args:
+        info: what travels with the weights.
+        parameters: how many the network has, None where that is not known.
+        size: of the file, in bytes.
+    """
+    return {
+        "parameters": parameters,
+        "bytes": size,
+        **info.as_dict(),
+        "limits": limits_of(info),
+    }

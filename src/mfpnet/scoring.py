@@ -1,0 +1,121 @@
+"""`mfpnet evaluate`, step by step: what is scored, what is written of it, and what is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from mfpnet.charts import confusion_picture, iou_bars
+from mfpnet.checkpoint import load_model, round_to_half, save_weights
+from mfpnet.datasets import Dataset, open_dataset
+from mfpnet.device import used_device
+from mfpnet.errors import MfpnetError
+from mfpnet.evaluate import Evaluation, evaluate, with_scores
+from mfpnet.maps import error_maps, label_maps
+from mfpnet.options import EvaluateOptions
+from mfpnet.pictures import write_png
+from mfpnet.predict import Predictor
+from mfpnet.records import environment
+from mfpnet.reliability import calibrate, network_runs
+from mfpnet.reliability_chart import reliability_picture
+from mfpnet.runlog import progress_bar
+from mfpnet.setups import data_source
+from mfpnet.show import ERR, percent, say
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What was asked and what came of it.
+
+    Attributes:
+        options: of the command line.
+        predictor: the network, as it was scored.
+        dataset: what it was scored on.
+        evaluation: its scores.
+        record: all of it as data, ready for JSON.
+    """
+
+    options: EvaluateOptions
+    predictor: Predictor
+    dataset: Dataset
+    evaluation: Evaluation
+    record: dict[str, Any]
+
+
+def score(options: EvaluateOptions) -> Scored:
+    """Score the weights, and calibrate them where that is asked for.
+
+    Raises:
+        MfpnetError: options that exclude each other, unusable weights, or unusable data.
+    """
+    _check_saving(options)
+    predictor = _open_predictor(options)
+    dataset = open_dataset(data_source(options.data, options.split))
+    name = f"{dataset.name} {dataset.split}"
+    with progress_bar(ERR, f"evaluating {name}", len(dataset)) as bar:
+        evaluation = evaluate(predictor, dataset, on_frame=lambda _: bar.advance())
+    record = {
+        "weights": predictor.info.as_dict(),
+        "half": options.half,
+        **evaluation.as_dict(),
+    }
+    if options.calibration or options.reliability:
+        with progress_bar(ERR, f"calibrating {name}", network_runs(dataset)) as bar:
+            record["calibration"] = calibrate(predictor, dataset, on_frame=bar.advance).as_dict()
+    record["environment"] = environment() | used_device(predictor.device)
+    return Scored(options, predictor, dataset, evaluation, record)
+
+
+def save(scored: Scored) -> None:
+    """Write the weights with these scores in their card, where `--save` asks for it."""
+    options, predictor = scored.options, scored.predictor
+    if options.save:
+        info = with_scores(predictor.info, scored.evaluation)
+        save_weights(options.save, predictor.network, info, half=options.half)
+        say(f"weights: {options.save}")
+
+
+def draw(scored: Scored) -> None:
+    """Draw every picture that was asked for."""
+    options, evaluation = scored.options, scored.evaluation
+    if options.maps:
+        write_png(options.maps, label_maps(scored.predictor, scored.dataset))
+        say(f"label maps: {options.maps}")
+    if options.worst:
+        write_png(options.worst, error_maps(scored.predictor, scored.dataset, evaluation.worst))
+        say(f"worst frames: {options.worst}")
+    if options.bars:
+        series = {scored.predictor.info.variant: evaluation.scores.iou_per_class}
+        iou_bars(evaluation.classes, series, options.bars)
+        say(f"IoU of each class: {options.bars}")
+    if options.picture:
+        confusion_picture(evaluation.counts, evaluation.classes, options.picture)
+        say(f"confusion matrix: {options.picture}")
+    if options.reliability:
+        found = scored.record["calibration"]
+        curves = {
+            f"{name}: error {percent(found[f'ece_{when}'])} %": found[f"reliability_{when}"]
+            for when, name in (("before", "as it comes"), ("after", "with a temperature"))
+        }
+        reliability_picture(curves, options.reliability)
+        say(f"reliability: {options.reliability}")
+
+
+def _check_saving(options: EvaluateOptions) -> None:
+    """Refuse what could not be saved before minutes are spent on it."""
+    if options.save is None:
+        return
+    if options.flip or options.scales != (1.0,):
+        raise MfpnetError(
+            "--save cannot stand beside --flip or --scales: a card states the plain score. "
+            "Leave out one or the other."
+        )
+    if options.save.suffix != ".safetensors":
+        raise MfpnetError(f"--save is '{options.save}': give a name that ends in .safetensors.")
+
+
+def _open_predictor(options: EvaluateOptions) -> Predictor:
+    network = load_model(options.weights, options.model)
+    if options.half:
+        round_to_half(network)
+    return Predictor(network, device=options.device, flip=options.flip, scales=options.scales)
