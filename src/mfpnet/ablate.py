@@ -13,14 +13,16 @@ from mfpnet.checkpoint import CHECKPOINT_FILE
 from mfpnet.datasets import DataSource
 from mfpnet.errors import MfpnetError, unknown_name
 from mfpnet.files import read_json
+from mfpnet.foreign import file_name, is_foreign
 from mfpnet.latency import interleaved_medians, openvino_runner
 from mfpnet.recipes import get_recipe
 from mfpnet.records import environment
 from mfpnet.runs import CONFIG_FILE, RunConfig, read_config
 from mfpnet.train import RESULT_FILE, train
-from mfpnet.variants import SUITES, count_macs, count_parameters, create_model
+from mfpnet.variants import SUITES, count_macs, count_parameters, create_network
 
 LATENCY_SIZE = (360, 480)
+LATENCY_CLASSES = 19
 
 
 def ablate(
@@ -32,6 +34,7 @@ def ablate(
     seeds: Sequence[int],
     folder: Path,
     only: Sequence[str] = (),
+    foreign: Sequence[str] = (),
     threads: int = 1,
     console: Console | None = None,
 ) -> dict[str, Any]:
@@ -47,6 +50,7 @@ def ablate(
         seeds: one run for each.
         folder: holds a run folder for each network and seed.
         only: names within the suite, all of them when empty.
+        foreign: somebody else's networks beside them, each a `package.module:factory`.
         threads: CPU threads of the training and of the latency.
         console: for progress.
 
@@ -57,24 +61,24 @@ def ablate(
         MfpnetError: unknown names, bad data, a diverging run, a folder that holds another
             comparison's runs, or OpenVINO is not installed.
     """
-    names = _names(suite, only)
+    names = [*_names(suite, only), *_foreign_names(foreign)]
     recipe_values = get_recipe(recipe)
-    latencies = _latencies(names, threads)  # first: without OpenVINO, hours would end in an error
+    costs = _costs(names, threads)  # first: what fails here should not do so hours later
     rows = []
     for name in names:
         configs = [
             RunConfig(name, recipe, recipe_values, data, evaluate_on, seed=seed, threads=threads)
             for seed in seeds
         ]
-        runs = [_run(config, folder / f"{name}-seed{config.seed}", console) for config in configs]
-        rows.append(_row(name, runs) | {"openvino_ms": round(latencies[name], 2)})
+        runs = [_run(config, _run_folder(config, folder), console) for config in configs]
+        rows.append(_row(name, runs) | costs[name])
     return {
         "suite": suite,
         "recipe": asdict(recipe_values),
         "data": asdict(data) | {"root": None},
         "evaluate_on": asdict(evaluate_on) | {"root": None},
         "seeds": list(seeds),
-        "latency": {"size": LATENCY_SIZE, "threads": threads, "classes": 19},
+        "latency": {"size": LATENCY_SIZE, "threads": threads, "classes": LATENCY_CLASSES},
         "rows": rows,
         "environment": environment(),
     }
@@ -87,6 +91,20 @@ def _names(suite: str, only: Sequence[str]) -> list[str]:
         if name not in SUITES[suite]:
             raise unknown_name(f"network of suite {suite}", name, SUITES[suite])
     return list(only or SUITES[suite])
+
+
+def _foreign_names(names: Sequence[str]) -> list[str]:
+    for name in names:
+        if not is_foreign(name):
+            raise MfpnetError(
+                f"--with is '{name}': write package.module:factory. Networks of mfpnet itself are "
+                f"those of the suite."
+            )
+    return list(dict.fromkeys(names))
+
+
+def _run_folder(config: RunConfig, folder: Path) -> Path:
+    return folder / f"{file_name(config.variant)}-seed{config.seed}"
 
 
 def _run(config: RunConfig, folder: Path, console: Console | None) -> dict[str, Any]:
@@ -118,19 +136,26 @@ def _comparable(config: RunConfig) -> RunConfig:
 
 def _row(name: str, runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     scores = [run["evaluation"]["miou"] for run in runs]
-    network = create_model(name)
     return {
         "variant": name,
         "miou": sum(scores) / len(scores),
         "miou_per_seed": scores,
-        "parameters": count_parameters(network),
-        "gmacs": round(count_macs(network, LATENCY_SIZE) / 1e9, 3),
         "training_seconds": [run["seconds"] for run in runs],
         "iou_per_class": [run["evaluation"]["iou_per_class"] for run in runs],
     }
 
 
-def _latencies(names: Sequence[str], threads: int) -> dict[str, float]:
-    return interleaved_medians(
-        {name: openvino_runner(create_model(name), LATENCY_SIZE, threads) for name in names}
+def _costs(names: Sequence[str], threads: int) -> dict[str, dict[str, Any]]:
+    """Parameters, GMACs and OpenVINO's milliseconds of each network."""
+    networks = {name: create_network(name, LATENCY_CLASSES) for name in names}
+    counts = {
+        name: {
+            "parameters": count_parameters(network),
+            "gmacs": round(count_macs(network, LATENCY_SIZE) / 1e9, 3),
+        }
+        for name, network in networks.items()
+    }
+    medians = interleaved_medians(
+        {n: openvino_runner(network, LATENCY_SIZE, threads) for n, network in networks.items()}
     )
+    return {name: counts[name] | {"openvino_ms": round(medians[name], 2)} for name in names}

@@ -1,7 +1,8 @@
 """Weights, which are for everybody, and checkpoints, from which a training run continues.
 
-Weights are safetensors with a `ModelInfo` and the network's config in the header. A checkpoint is
-a PyTorch file of tensors and plain types, opened with `weights_only=True`: neither can run code.
+Weights are safetensors with a `ModelInfo` and the network's config in the header; somebody else's
+network has its name there, which only the caller can make us import. A checkpoint is a PyTorch file
+of tensors and plain types, opened with `weights_only=True`: neither can run code.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -20,8 +21,10 @@ from torch import Tensor
 
 from mfpnet.errors import MfpnetError, unknown_name
 from mfpnet.files import atomic_path, write_atomically
+from mfpnet.foreign import ForeignNetwork, check_consent, foreign_network
 from mfpnet.info import ModelInfo, frozen
 from mfpnet.model import MFPNet, MFPNetConfig
+from mfpnet.variants import Network
 
 WEIGHTS_FILE = "weights.safetensors"
 CHECKPOINT_FILE = "checkpoint.pt"
@@ -56,11 +59,48 @@ def find_weights(name_or_path: str | Path) -> Path:
     raise unknown_name("weights", str(name_or_path), bundled)
 
 
-def save_weights(path: Path, model: MFPNet, info: ModelInfo) -> None:
-    """Write the network's weights with what travels with them, atomically."""
-    tensors = {name: value.detach().cpu().contiguous() for name, value in _deployed(model).items()}
-    header = {"info": json.dumps(info.as_dict()), "config": json.dumps(asdict(model.config))}
+def save_weights(path: Path, model: Network, info: ModelInfo, *, half: bool = False) -> None:
+    """Write the network's weights with what travels with them, atomically; as float16 if `half`.
+
+    Raises:
+        MfpnetError: the file cannot be written, or a weight is too large for float16.
+    """
+    # A copy of each: the format refuses tensors that share memory, and tied weights do.
+    tensors = {
+        name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, value in (_halved(model) if half else _deployed(model)).items()
+    }
+    header = {"info": json.dumps(info.as_dict()), **_identity(model)}
     write_atomically(path, _in_order(save(tensors, header)))
+
+
+def round_to_half(model: Network) -> None:
+    """Give the network the weights that its float16 file would have; they stay float32.
+
+    Raises:
+        MfpnetError: a weight is too large for float16.
+    """
+    weights = _deployed(model)
+    for name, value in _halved(model).items():
+        weights[name].copy_(value)
+
+
+def _halved(model: Network) -> dict[str, Tensor]:
+    state = _deployed(model)
+    halved = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
+    if broken := [name for name, value in halved.items() if not value.isfinite().all()]:
+        raise MfpnetError(
+            f"{broken[0]} holds a weight that float16 cannot hold ({len(broken)} tensors do): "
+            f"leave out --half."
+        )
+    return halved
+
+
+def _identity(model: Network) -> dict[str, str]:
+    """The entry of the header from which the network is built anew."""
+    if isinstance(model, ForeignNetwork):
+        return {"model": model.spec}
+    return {"config": json.dumps(asdict(model.config))}
 
 
 def _in_order(data: bytes) -> bytes:
@@ -73,32 +113,62 @@ def _in_order(data: bytes) -> bytes:
     return len(text).to_bytes(8, "little") + text + data[8 + length :]
 
 
-def load_model(name_or_path: str | Path) -> MFPNet:
+@overload
+def load_model(name_or_path: str | Path, model: None = None) -> MFPNet: ...
+
+
+@overload
+def load_model(name_or_path: str | Path, model: str | None) -> Network: ...
+
+
+def load_model(name_or_path: str | Path, model: str | None = None) -> Network:
     """A trained network in eval mode on the CPU, with `info`; takes normalised RGB (B, 3, H, W).
 
     Args:
         name_or_path: a bundled name (`mfpnet info` lists them), a run folder or a .safetensors.
+        model: for weights of somebody else's network, its `package.module:factory`: that code is
+            run because the caller names it, never because the file does.
 
     Raises:
         MfpnetError: no such weights, not safetensors, truncated, or from another network.
     """
     path = find_weights(name_or_path)
     tensors, header = _read_safetensors(path)
-    if not {"info", "config"} <= set(header):
+    info, own = _parse_header(header, path)
+    check_consent(model, header.get("model"), path)
+    network = own or foreign_network(header["model"], len(info.classes))
+    network.info = info
+    load_tensors(network, tensors, path)
+    return network.eval()
+
+
+def read_info(name_or_path: str | Path) -> ModelInfo:
+    """What travels with weights, without their network.
+
+    Raises:
+        MfpnetError: as `load_model`.
+    """
+    path = find_weights(name_or_path)
+    return _parse_header(_read_safetensors(path)[1], path)[0]
+
+
+def _parse_header(header: Mapping[str, str], path: Path) -> tuple[ModelInfo, MFPNet | None]:
+    """What travels with the weights, and the network with random ones where it is one of ours."""
+    if "info" not in header or not {"config", "model"} & set(header):
         raise MfpnetError(f"'{path}' has no mfpnet header: it was not saved by mfpnet.")
     try:
-        model = MFPNet(MFPNetConfig(**frozen(json.loads(header["config"]))))
-        model.info = ModelInfo.from_dict(json.loads(header["info"]))
+        info = ModelInfo.from_dict(json.loads(header["info"]))
+        if "model" in header:
+            return info, None
+        return info, MFPNet(MFPNetConfig(**frozen(json.loads(header["config"]))))
     except (MfpnetError, ValueError, TypeError) as error:
         raise MfpnetError(
             f"'{path}' has a header that this mfpnet cannot use ({str(error).rstrip('.')}). "
             f"Upgrade mfpnet, or save the weights anew."
         ) from error
-    load_tensors(model, tensors, path)
-    return model.eval()
 
 
-def load_tensors(model: MFPNet, tensors: Mapping[str, Tensor], origin: Path) -> None:
+def load_tensors(model: Network, tensors: Mapping[str, Tensor], origin: Path) -> None:
     """Copy weights into a network, all or nothing.
 
     Raises:
@@ -121,13 +191,13 @@ def load_tensors(model: MFPNet, tensors: Mapping[str, Tensor], origin: Path) -> 
         wanted[name].copy_(value)
 
 
-def copy_weights(name_or_path: str | Path, model: MFPNet) -> None:
+def copy_weights(name_or_path: str | Path, model: Network) -> None:
     """Start a network from trained weights of the same shape; errors as in `load_tensors`."""
     path = find_weights(name_or_path)
     load_tensors(model, _read_safetensors(path)[0], path)
 
 
-def _deployed(model: MFPNet) -> dict[str, Tensor]:
+def _deployed(model: Network) -> dict[str, Tensor]:
     """The state that a prediction needs: batch norm's step counter is of use to training only."""
     state = model.state_dict()
     return {name: value for name, value in state.items() if "num_batches_tracked" not in name}

@@ -9,7 +9,11 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from mfpnet.errors import unknown_name
+from mfpnet.foreign import ForeignNetwork, foreign_network, is_foreign
 from mfpnet.model import MFPNet, MFPNetConfig
+
+# What is trained, saved and predicted with.
+Network = MFPNet | ForeignNetwork
 
 _PAPER = MFPNetConfig()
 _FAST = replace(_PAPER, strides=(4, 8, 16))
@@ -32,7 +36,17 @@ VARIANTS: dict[str, MFPNetConfig] = {
     "mfpnet_fast": SPENDING["fast-light-stem-wide-head"],
 }
 
-SUITES: dict[str, dict[str, MFPNetConfig]] = {"spending": SPENDING}
+# Wider than the budget allows: what `mfpnet train --teacher` learns from, never what is deployed.
+TEACHERS: dict[str, MFPNetConfig] = {
+    "mfpnet-wide": replace(_PAPER, channels=(48, 96, 192), head_channels=64),
+    "mfpnet-wider": replace(_PAPER, channels=(64, 128, 256), head_channels=64),
+}
+
+SUITES: dict[str, dict[str, MFPNetConfig]] = {
+    "spending": SPENDING,
+    "teachers": TEACHERS,
+    "variants": VARIANTS,
+}
 
 
 def list_models() -> list[str]:
@@ -62,6 +76,17 @@ def create_model(name: str = "mfpnet", *, num_classes: int = 19, in_channels: in
         MfpnetError: no variant has this name.
     """
     return MFPNet(variant_config(name, num_classes=num_classes, in_channels=in_channels))
+
+
+def create_network(variant: str, num_classes: int) -> Network:
+    """`create_model`, or somebody else's network where the name is a `package.module:factory`.
+
+    Raises:
+        MfpnetError: no variant has this name, or the factory is none; see `foreign_network`.
+    """
+    if is_foreign(variant):
+        return foreign_network(variant, num_classes)
+    return create_model(variant, num_classes=num_classes)
 
 
 def count_parameters(model: nn.Module) -> int:
