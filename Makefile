@@ -22,7 +22,7 @@ test-all: check ## the same with the slow tests
 check: $(TEST_READY) ## format, lint and types; changes nothing
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy --strict src tests
+	$(BIN)/mypy --strict src tests tools
 
 fix: $(TEST_READY) ## format, and repair what the linter can
 	$(BIN)/ruff format .

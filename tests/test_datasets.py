@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -40,7 +41,8 @@ def write_frame(root: Path, split: str, name: str, *, value: int = 3, suffix: st
     image = np.full((*SIZE, 3), (value, 20, 200), dtype=np.uint8)
     mask = np.full(SIZE, value, dtype=np.uint8)
     mask[0, 0] = 11
-    PIL.Image.fromarray(image).save(root / split / f"{name}.{suffix}", lossless=True)
+    options: dict[str, Any] = {"quality": 95} if suffix == "jpg" else {"lossless": True}
+    PIL.Image.fromarray(image).save(root / split / f"{name}.{suffix}", **options)
     PIL.Image.fromarray(mask).save(root / f"{split}annot" / f"{name}.png")
 
 
@@ -129,10 +131,34 @@ def test_frames_and_masks_that_do_not_pair_up(root: Path, folder: str, lacks: st
         CamVid(root, "train")
 
 
-def test_one_frame_as_two_files_is_refused(root: Path) -> None:
-    shutil.copy(root / "train" / f"{NAMES[0]}.png", root / "train" / f"{NAMES[0]}.webp")
-    with pytest.raises(MfpnetError, match=rf"{NAMES[0]}\.png.*{NAMES[0]}\.webp.*[Rr]emove"):
-        CamVid(root, "train")
+def test_jpeg_frames_are_read(root: Path) -> None:
+    write_frame(root, "small", NAMES[0], value=5, suffix="jpg")
+    image, target = load_checked(CamVid(root, "small"), 0)
+    assert np.abs(image[0, 0].astype(int) - (5, 20, 200)).max() <= 4
+    assert (target[0, 0], target[-1, -1]) == (11, 5)
+
+
+@pytest.mark.parametrize(("first", "second"), [("png", "webp"), ("jpg", "png"), ("jpg", "webp")])
+def test_one_frame_as_two_files_is_refused(root: Path, first: str, second: str) -> None:
+    for suffix in (first, second):
+        write_frame(root, "small", NAMES[0], suffix=suffix)
+    # It sorts between the two.
+    write_frame(root, "small", f"{NAMES[0]}.jpg.a")
+    with pytest.raises(
+        MfpnetError,
+        match=rf"{NAMES[0]}\.{first}.*{NAMES[0]}\.{second}.*same frame twice.*[Rr]emove",
+    ):
+        CamVid(root, "small")
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "JPEG"])
+def test_a_jpeg_mask_is_refused(root: Path, suffix: str) -> None:
+    mask = root / "valannot" / "0016E5_00001.png"
+    mask.rename(mask.with_suffix(f".{suffix}"))
+    with pytest.raises(
+        MfpnetError, match=rf"valannot/0016E5_00001\.{suffix} is a JPEG file.*masks as PNG"
+    ):
+        CamVid(root, "val")
 
 
 def test_mask_larger_than_its_frame(root: Path) -> None:

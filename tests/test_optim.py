@@ -116,3 +116,15 @@ def test_the_average_is_another_network_in_eval_mode() -> None:
     ema.update(model, 10**6)
     assert ema.model.weight.item() == pytest.approx(1 + 0.1 * 99)  # type: ignore[operator]
     assert model.weight.item() == 100.0
+
+
+def test_the_average_follows_the_network_that_it_is_given() -> None:
+    first, second = nn.Linear(1, 1), nn.Linear(1, 1)
+    for model, value in ((first, 0.0), (second, 10.0)):
+        for parameter in model.parameters():
+            nn.init.constant_(parameter, value)
+    ema = EMA(first, decay=0.5)
+    ema.update(first, 100)
+    assert ema.model.state_dict()["weight"].item() == 0
+    ema.update(second, 100)
+    assert ema.model.state_dict()["weight"].item() == 5

@@ -24,7 +24,8 @@ def test_the_environment_is_plain_data_without_paths_or_host_name() -> None:
     assert '"torch"' in text
 
 
-def test_the_commit_is_the_checkouts() -> None:
+def test_the_commit_is_the_checkouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MFPNET_COMMIT", raising=False)
     commit = records.environment()["commit"]
     if (PROJECT / ".git").exists():
         assert isinstance(commit, str)
@@ -33,8 +34,15 @@ def test_the_commit_is_the_checkouts() -> None:
 
 
 def test_without_git_the_commit_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MFPNET_COMMIT", raising=False)
     monkeypatch.setenv("PATH", "")
     assert records.environment()["commit"] is None
+
+
+def test_a_copy_without_history_can_be_told_its_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("MFPNET_COMMIT", "0123abcd")
+    assert records.environment()["commit"] == "0123abcd"
 
 
 def test_every_result_names_what_made_it() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -52,7 +51,8 @@ class Dataset(Protocol):
 class CamVid:
     """CamVid in the SegNet tutorial's form: `train`, `trainannot`, and so on below one folder.
 
-    Frames are `.png` or `.webp`, masks `.png` with 0 to 10 and 11 for void.
+    Frames are `.png`, `.webp` or `.jpg`, masks `.png` with 0 to 10 and 11 for void. A frame that
+    stands there twice is refused: a choice made in silence could be the one that lost detail.
 
     Args:
         root: the folder that holds `train`, `trainannot`, ...
@@ -60,7 +60,8 @@ class CamVid:
             split, `train-0006R0` is the split without it.
 
     Raises:
-        MfpnetError: a folder is missing or empty, or frames and masks do not pair up.
+        MfpnetError: a folder is missing or empty, a mask is a JPEG file, a frame stands there
+            twice, or frames and masks do not pair up.
     """
 
     name = "camvid"
@@ -109,8 +110,8 @@ def _drive(frame: Path) -> str:
 
 
 def _camvid_pairs(root: Path, split: str) -> list[tuple[Path, Path]]:
-    frames = _listing(root / split, (".png", ".webp"))
-    masks = _listing(root / f"{split}annot", (".png",))
+    frames = _listing(root / split, (".png", ".webp", ".jpg"))
+    masks = _mask_listing(root / f"{split}annot")
     if lonely := sorted(set(frames) ^ set(masks)):
         kind = "mask" if lonely[0] in frames else "frame"
         raise MfpnetError(
@@ -119,6 +120,15 @@ def _camvid_pairs(root: Path, split: str) -> list[tuple[Path, Path]]:
             f"{kind}: add it or remove the other."
         )
     return [(frames[stem], masks[stem]) for stem in sorted(frames)]
+
+
+def _mask_listing(folder: Path) -> dict[str, Path]:
+    for path in sorted(folder.glob("*")):
+        if path.suffix.lower() in (".jpg", ".jpeg"):
+            raise MfpnetError(
+                f"{path} is a JPEG file, which alters class indices: export the masks as PNG."
+            )
+    return _listing(folder, (".png",))
 
 
 def _listing(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
@@ -130,10 +140,12 @@ def _listing(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
     found = sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes)
     if not found:
         raise MfpnetError(f"{folder} holds no {' or '.join(suffixes)} file.")
-    for path, after in pairwise(found):
-        if path.stem == after.stem:
-            raise MfpnetError(f"{path} and {after.name} are the same frame twice. Remove one.")
-    return {path.stem: path for path in found}
+    by_stem: dict[str, Path] = {}
+    for path in found:
+        if twin := by_stem.get(path.stem):
+            raise MfpnetError(f"{twin} and {path.name} are the same frame twice. Remove one.")
+        by_stem[path.stem] = path
+    return by_stem
 
 
 class SyntheticStreets:

@@ -31,7 +31,12 @@ def _version(package: str) -> str | None:
 
 
 def _commit() -> str | None:
-    """The commit of a source checkout, with `+changes` where tracked files differ from it."""
+    """The commit of a source checkout, with `+changes` where tracked files differ from it.
+
+    A copy of the sources without its history is told it in `MFPNET_COMMIT`.
+    """
+    if told := os.environ.get("MFPNET_COMMIT"):
+        return told
     here = Path(__file__).parent
     head = _git(here, "rev-parse", "HEAD")
     changed = _git(here, "status", "--porcelain", "--untracked-files=no", "--", ".")
