@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -13,23 +15,20 @@ from mfpnet import ablate, demo
 from mfpnet.cli import main
 from mfpnet.datasets import DataSource
 from mfpnet.latency import interleaved_medians, openvino_runner
-from mfpnet.model import MFPNet, MFPNetConfig
+from mfpnet.model import MFPNet
 from mfpnet.pictures import read_image
 from mfpnet.recipes import RECIPES, Recipe
 from mfpnet.train import train
 from mfpnet.variants import SUITES
+from samples import TINY as NARROW
 
-NARROW = MFPNetConfig(
-    stem_channels=8,
-    stem_convs=1,
-    channels=(8, 12, 16),
-    strides=(4, 8, 16),
-    dilations=((1,), (2,), (4,)),
-    nodes=4,
-    head_channels=8,
-    aspp_dilations=(2,),
-)
-WIDE = MFPNetConfig(**{**vars(NARROW), "channels": (12, 16, 24)})
+WIDE = dataclasses.replace(NARROW, channels=(12, 16, 24))
+PEERS = """
+from torch import nn
+
+def tiny(num_classes):
+    return nn.Sequential(nn.Conv2d(3, 8, 3, stride=4, padding=1), nn.Conv2d(8, num_classes, 1))
+"""
 TINY = Recipe(epochs=1, batch_size=2, crop_size=(32, 64))
 ABLATE = [
     *("ablate", "tiny", "--recipe", "tiny", "--scenes", "5", "--scene-size", "64x64"),
@@ -111,6 +110,28 @@ def test_ablate_measures_in_openvino() -> None:
     assert interleaved_medians({"narrow": run}, rounds=1)["narrow"] > 0
 
 
+def test_ablate_takes_networks_of_others_too(
+    trained: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("peers_of_ablate.py").write_text(PEERS)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    given = ("--only", "narrow", "--with", "peers_of_ablate:tiny", "--picture", "picture.svg")
+    assert mfpnet(*ABLATE, *given) == 0
+    assert trained == ["narrow-seed0", "peers_of_ablate.tiny-seed0"]
+    ours, theirs = record()["rows"]
+    assert theirs.keys() == ours.keys()
+    # 3x3x3 with a bias, 1x1 with a bias; 16x16 pixels.
+    assert theirs["parameters"] == 8 * 28 + 19 * 9
+    assert theirs["gmacs"] == pytest.approx(16 * 16 * (8 * 27 + 19 * 8) / 1e9, abs=5e-4)
+    assert theirs["miou_per_seed"] == [theirs["miou"]]
+    picture = Path("picture.svg").read_text("utf-8")
+    assert all(f"<!-- {name} -->" in picture for name in ("narrow", "tiny"))
+    assert mfpnet(*ABLATE, *given) == 0
+    assert len(trained) == 2
+    assert mfpnet(*ABLATE, "--with", "wide") == 2
+    assert "--with is 'wide': write package.module:factory." in capsys.readouterr().err
+
+
 def test_ablate_wants_a_seed(trained: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert mfpnet(*ABLATE, "--seeds") == 2
     assert "--seeds" in capsys.readouterr().err
@@ -121,16 +142,18 @@ def test_benchmark_tells_images_per_second(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    small = ("--size", "32x64", "--batch-size", "2", "--rounds", "1", "--threads", "1")
-    assert mfpnet("benchmark", *small, "--no-compiled", "--json", "record.json") == 0
+    small = ("--size", "32x64", "--batch-size", "2", "3", "--rounds", "1", "--threads", "1")
+    only = ("--only", "mfpnet_fast", "--no-compiled", "--device", "cpu")
+    assert mfpnet("benchmark", *small, *only, "--json", "record.json") == 0
     rows = record()["rows"]
-    assert {row["variant"] for row in rows} == {"mfpnet", "mfpnet_fast"}
-    assert all(row["images_per_second"] > 0 for row in rows)
-    assert not any("compiled" in row["setting"] for row in rows)
-    for row in rows:
-        if row["setting"] == "eager fp32":
-            assert row["against_eager_fp32"] == 1
-    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+    assert {(row["variant"], row["batch_size"]) for row in rows} == {
+        ("mfpnet_fast", 2),
+        ("mfpnet_fast", 3),
+    }
+    printed = capsys.readouterr().out
+    assert all(f"{row['images_per_second']:.2f}" in printed for row in rows)
+    assert "mfpnet_fast, batch 3" in printed
+    assert max(map(len, printed.splitlines())) <= 80
 
 
 def test_demo_ends_in_pictures(

@@ -10,7 +10,7 @@ import yaml
 from mfpnet.datasets import DataSource
 from mfpnet.errors import MfpnetError
 from mfpnet.recipes import RECIPES, Recipe, get_recipe
-from mfpnet.runs import RunConfig, read_config, write_config
+from mfpnet.runs import RunConfig, changed_recipe, read_config, write_config
 
 FULL = RunConfig(
     variant="mfpnet_fast",
@@ -19,12 +19,15 @@ FULL = RunConfig(
     data=DataSource("camvid", "train-0006R0", root="/data/Straße"),
     evaluate_on=DataSource("synthetic", "val", count=4, size=(64, 96)),
     evaluate_every=5,
+    evaluate_last=2,
     init="mfpnet_camvid",
+    teachers=("mfpnet_camvid", "runs/wide"),
     seed=7,
     device="cpu",
     threads=1,
     deterministic=True,
     allow_overlap=True,
+    compile=True,
 )
 
 
@@ -162,3 +165,36 @@ def test_recipe_that_cannot_train(changes: dict[str, Any], complaint: str) -> No
 def test_unknown_recipe_names_the_near_one() -> None:
     with pytest.raises(MfpnetError, match=r"unknown recipe 'camvid_gpu'.*mean 'camvid_cpu'"):
         get_recipe("camvid_gpu")
+
+
+def test_values_of_a_recipe_are_changed_by_name() -> None:
+    changes = ["lovasz=0.5", "scale=[0.4, 1.6]", "ohem_threshold=null", "flip=false", "epochs=9"]
+    changed = changed_recipe(FULL.recipe, changes, "--set")
+    expected: dict[str, Any] = {"lovasz": 0.5, "scale": (0.4, 1.6), "ohem_threshold": None}
+    assert changed == dataclasses.replace(FULL.recipe, epochs=9, flip=False, **expected)
+    assert changed_recipe(FULL.recipe, [], "--set") == FULL.recipe
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("lovasz", r"--set has 'lovasz': write name=value, as in lovasz=0\.5"),
+        ("lovasz=", "write name=value"),
+        ("=3", "write name=value"),
+        ("lovazs=1", "'--set': lovazs is no setting. Known: .*lovasz"),
+        ("lovasz=much", "'--set': lovasz is 'much', which is no float"),
+        ("scale=[1]", r"scale is \(1,\), which is no"),
+        ("scale=[1, 2", "is no YAML value"),
+        ("auxiliary=2", "auxiliary is 2: it must be 0 to 1"),
+        ("temperature=0", "temperature is 0: it must be above 0"),
+    ],
+)
+def test_a_slip_in_a_changed_value_is_explained(setting: str, expected: str) -> None:
+    with pytest.raises(MfpnetError, match=expected):
+        changed_recipe(FULL.recipe, [setting], "--set")
+
+
+@pytest.mark.parametrize("teachers", ["mfpnet_camvid", [3]])
+def test_teachers_are_a_list_of_names(path: Path, teachers: object) -> None:
+    with pytest.raises(MfpnetError, match=r"teachers is .*, which is no"):
+        read_config(altered(path, None, teachers=teachers))

@@ -53,8 +53,12 @@ def tensors_of(stepper: Stepper) -> list[Tensor]:
     return [value.clone() for value in (*weights, *moments)]
 
 
+def entropy(logits: Tensor, target: Tensor, _: Tensor) -> Tensor:
+    return F.cross_entropy(logits, target)
+
+
 def go(stepper: Stepper, batches: list[Batch]) -> list[float]:
-    return [stepper.advance(*batch, F.cross_entropy).item() for batch in batches]
+    return [stepper.advance(*batch, entropy).item() for batch in batches]
 
 
 def test_accumulated_gradients_equal_a_large_batch() -> None:
@@ -95,7 +99,7 @@ def test_a_broken_loss_is_refused_and_the_weights_stay(bad: float) -> None:
     go(stepper, [first])
     before = [p.detach().clone() for p in stepper.model.parameters()]
     with pytest.raises(MfpnetError, match=r"loss became (nan|inf) at step 1 .*lower the learning"):
-        stepper.advance(*second, lambda logits, _: logits.sum() * 0 + bad)
+        stepper.advance(*second, lambda logits, *_: logits.sum() * 0 + bad)
     assert stepper.step == 1
     for now, then in zip(stepper.model.parameters(), before, strict=True):
         assert torch.equal(now, then)
@@ -162,7 +166,7 @@ def test_autocast_is_for_the_network_only(dtype: torch.dtype | None) -> None:
     model = a_model()
     seen: list[torch.dtype] = []
 
-    def criterion(logits: Tensor, target: Tensor) -> Tensor:
+    def criterion(logits: Tensor, target: Tensor, _: Tensor) -> Tensor:
         seen.extend((logits.dtype, (logits.float() @ logits.float().mT).dtype))
         return F.cross_entropy(logits.float(), target)
 
@@ -182,7 +186,7 @@ def test_an_epoch_sees_every_batch_in_training_mode() -> None:
         losses.append(loss.item())
         return False
 
-    assert train_one_epoch(some_batches(5), stepper, F.cross_entropy, on_step)
+    assert train_one_epoch(some_batches(5), stepper, entropy, on_step)
     assert stepper.model.training
     assert losses == go(full_stepper(), some_batches(5))
     assert stepper.step == 5
@@ -191,5 +195,5 @@ def test_an_epoch_sees_every_batch_in_training_mode() -> None:
 def test_an_epoch_stops_early_but_never_between_updates() -> None:
     model = a_model()
     stepper = Stepper(model, sgd(model), total_steps=9, accumulate=3)
-    assert not train_one_epoch(some_batches(9), stepper, F.cross_entropy, lambda _: True)
+    assert not train_one_epoch(some_batches(9), stepper, entropy, lambda _: True)
     assert stepper.step == 3

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import io
 import json
 import sys
@@ -21,58 +20,23 @@ from mfpnet.datasets import DataSource, SyntheticStreets
 from mfpnet.errors import MfpnetError
 from mfpnet.evaluate import evaluate
 from mfpnet.info import ModelInfo
-from mfpnet.labels import CAMVID
 from mfpnet.losses import cross_entropy
-from mfpnet.model import MFPNetConfig
 from mfpnet.predict import Predictor
-from mfpnet.recipes import Recipe
-from mfpnet.runs import RunConfig, read_config
-from mfpnet.scenes import draw_scene
+from mfpnet.runs import read_config
 from mfpnet.train import train
-from mfpnet.variants import VARIANTS, create_model
-
-TINY = MFPNetConfig(
-    stem_channels=8,
-    stem_convs=1,
-    channels=(8, 12, 16),
-    strides=(4, 8, 16),
-    dilations=((1,), (2,), (4,)),
-    nodes=4,
-    head_channels=8,
-    aspp_dilations=(2,),
-)
-STREETS = DataSource("synthetic", "train", count=6, size=(64, 96))
-CONFIG = RunConfig(
-    variant="tiny",
-    recipe_name="custom",
-    recipe=Recipe(epochs=2, batch_size=2, crop_size=(64, 64), learning_rate=3e-3),
-    data=STREETS,
-    device="cpu",
-    threads=1,
-)
-
-
-def with_recipe(**changes: Any) -> RunConfig:
-    return dataclasses.replace(CONFIG, recipe=dataclasses.replace(CONFIG.recipe, **changes))
-
-
-def quiet() -> Console:
-    return Console(file=io.StringIO(), width=200)
+from mfpnet.variants import create_model
+from samples import INFO, RUN, STREETS, UNSEEN, quiet, small_and_fast, with_recipe
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _small_and_fast() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(VARIANTS, "tiny", TINY)
-        patch.setattr("mfpnet.datasets.draw_scene", functools.cache(draw_scene))
+def _tiny() -> Iterator[None]:
+    with small_and_fast():
         yield
-    torch.set_num_threads(threads)
 
 
 EVALUATED = dataclasses.replace(
     with_recipe(optimizer="adamw", ema=0.9, epochs=4),
-    evaluate_on=DataSource("synthetic", "val", count=3, size=(64, 96)),
+    evaluate_on=UNSEEN,
     evaluate_every=2,
 )
 
@@ -134,6 +98,7 @@ def test_weights_are_the_ones_that_were_scored(run: tuple[Path, dict[str, Any]])
     assert model.info.input_size == (64, 96)
     assert model.info.score == result["evaluation"]["miou"]
     assert model.info.score_on == "synthetic val"
+    assert model.info.iou == tuple(result["evaluation"]["iou_per_class"].values())
     predictor = Predictor(model, device="cpu")
     again = evaluate(predictor, SyntheticStreets("val", 3, (64, 96)))
     assert again.scores.miou == pytest.approx(result["evaluation"]["miou"], abs=2e-3)
@@ -182,8 +147,8 @@ def test_nothing_but_void_trains(tmp_path: Path) -> None:
 
 def test_weights_to_start_from_are_used(tmp_path: Path) -> None:
     torch.manual_seed(123)
-    model, info = create_model("tiny", num_classes=11), some_info()
-    save_weights(tmp_path / "w.safetensors", model, info)
+    model = create_model("tiny", num_classes=11)
+    save_weights(tmp_path / "w.safetensors", model, INFO)
     config = dataclasses.replace(
         with_recipe(epochs=1, learning_rate=1e-12, weight_decay=0.0),
         init=str(tmp_path / "w.safetensors"),
@@ -193,17 +158,12 @@ def test_weights_to_start_from_are_used(tmp_path: Path) -> None:
     torch.testing.assert_close(learnt, model.get_parameter("classifier.weight"))
 
 
-def some_info() -> ModelInfo:
-    size = STREETS.size
-    return ModelInfo("tiny", CAMVID.classes, CAMVID.palette, (0.5,) * 3, (0.3,) * 3, 11, size)
-
-
 def test_broken_start_stops_at_once(tmp_path: Path) -> None:
     model = create_model("tiny", num_classes=11)
     with torch.no_grad():
         model.get_parameter("classifier.weight")[0] = float("nan")
-    save_weights(tmp_path / "w.safetensors", model, some_info())
-    config = dataclasses.replace(CONFIG, init=str(tmp_path / "w.safetensors"))
+    save_weights(tmp_path / "w.safetensors", model, INFO)
+    config = dataclasses.replace(RUN, init=str(tmp_path / "w.safetensors"))
     with pytest.raises(MfpnetError, match="loss became nan at step 0"):
         train(config, tmp_path / "run", console=quiet())
     assert not (tmp_path / "run" / "weights.safetensors").exists()
@@ -222,7 +182,7 @@ def test_last_epochs_see_whole_frames(tmp_path: Path, monkeypatch: pytest.Monkey
         shapes.append(tuple(logits.shape))
         return cross_entropy(logits, target, **options)
 
-    monkeypatch.setattr("mfpnet.session.cross_entropy", remember)
+    monkeypatch.setattr("mfpnet.objective.cross_entropy", remember)
     train(with_recipe(full_frame_epochs=1), tmp_path / "run", console=quiet())
     assert shapes == [(2, 11, 64, 64)] * 3 + [(2, 11, 64, 96)] * 3
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import io
 import signal
 from collections.abc import Callable, Iterator
@@ -11,53 +10,35 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from rich.console import Console
 from torch import Tensor
 
 from mfpnet.checkpoint import load_checkpoint
-from mfpnet.datasets import DataSource
 from mfpnet.errors import MfpnetError
-from mfpnet.losses import cross_entropy
-from mfpnet.model import MFPNetConfig
+from mfpnet.objective import Objective
 from mfpnet.recipes import Recipe
 from mfpnet.runlog import read_metrics
 from mfpnet.runs import RunConfig, read_config
-from mfpnet.scenes import draw_scene
 from mfpnet.train import TrainingStoppedError, train
 from mfpnet.variants import VARIANTS
+from samples import TINY, UNSEEN, small_and_fast, with_recipe
 
-TINY = MFPNetConfig(
-    stem_channels=8,
-    stem_convs=1,
-    channels=(8, 12, 16),
-    strides=(4, 8, 16),
-    dilations=((1,), (2,), (4,)),
-    nodes=4,
-    head_channels=8,
-    aspp_dilations=(2,),
-)
 # Three steps an epoch and two an update: gradients wait at the end of every second epoch.
-CONFIG = RunConfig(
-    variant="tiny",
-    recipe_name="custom",
-    recipe=Recipe(
+CONFIG = dataclasses.replace(
+    with_recipe(
         epochs=3,
-        batch_size=2,
-        crop_size=(64, 64),
         accumulate=2,
         colour=0.2,
         optimizer="adamw",
-        learning_rate=3e-3,
         warmup_epochs=0.5,
         ema=0.9,
         ohem_threshold=0.7,
+        lovasz=0.5,
+        auxiliary=0.4,
+        rare_crops=0.5,
     ),
-    data=DataSource("synthetic", "train", count=6, size=(64, 96)),
-    evaluate_on=DataSource("synthetic", "val", count=2, size=(64, 96)),
+    evaluate_on=dataclasses.replace(UNSEEN, count=2),
     evaluate_every=1,
-    device="cpu",
-    threads=1,
 )
 SIMPLE = dataclasses.replace(
     CONFIG,
@@ -68,14 +49,11 @@ SIMPLE = dataclasses.replace(
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _small_and_fast() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(VARIANTS, "tiny", TINY)
-        patch.setattr("mfpnet.datasets.draw_scene", functools.cache(draw_scene))
+def _tiny() -> Iterator[None]:
+    with small_and_fast() as patch:
         patch.setattr("mfpnet.train.training_curves", lambda records, path: None)
+        patch.setattr("mfpnet.train.SECONDS_BETWEEN_CHECKPOINTS", 0)
         yield
-    torch.set_num_threads(threads)
 
 
 def go(config: RunConfig, folder: Path, *, resume: bool = False) -> str:
@@ -107,13 +85,14 @@ def metrics(folder: Path) -> list[dict[str, Any]]:
 def at_loss(patch: pytest.MonkeyPatch, number: int, action: Callable[[Tensor], Tensor]) -> None:
     """Have `action` change the n-th loss that is computed, counted from 1."""
     calls: list[int] = []
+    compute = Objective.__call__
 
-    def loss(*arguments: Any, **options: Any) -> Tensor:
+    def loss(objective: Objective, logits: Any, target: Tensor, images: Tensor) -> Tensor:
         calls.append(1)
-        value = cross_entropy(*arguments, **options)
+        value = compute(objective, logits, target, images)
         return action(value) if len(calls) == number else value
 
-    patch.setattr("mfpnet.session.cross_entropy", loss)
+    patch.setattr(Objective, "__call__", loss)
 
 
 def press_ctrl_c(loss: Tensor) -> Tensor:
@@ -184,6 +163,19 @@ def test_power_cut_costs_an_epoch_at_most(
         with pytest.raises(RuntimeError, match="power cut"):
             go(CONFIG, tmp_path)
     assert load_checkpoint(tmp_path / "checkpoint.pt")["step"] == number // 3 * 3
+    go(CONFIG, tmp_path, resume=True)
+    assert_same_run(tmp_path, straight)
+
+
+def test_short_epochs_share_a_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, straight: Path
+) -> None:
+    monkeypatch.setattr("mfpnet.train.SECONDS_BETWEEN_CHECKPOINTS", 3600)
+    with monkeypatch.context() as patch:
+        at_loss(patch, 8, lose_power)
+        with pytest.raises(RuntimeError, match="power cut"):
+            go(CONFIG, tmp_path)
+    assert load_checkpoint(tmp_path / "checkpoint.pt")["step"] == 3
     go(CONFIG, tmp_path, resume=True)
     assert_same_run(tmp_path, straight)
 

@@ -18,6 +18,7 @@ Name = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")]
 Count = Annotated[int | None, arg(metavar="N", help_behavior_hint="")]
 Flag = Annotated[bool, arg(help_behavior_hint="")]
 Size = Annotated[str, arg(metavar="HxW")]
+Model = Annotated[str | None, arg(metavar="MODULE:FACTORY", help_behavior_hint="")]
 Weights = Annotated[Positional[str], arg(metavar="WEIGHTS")]
 
 _RECIPE = "(default: the recipe's)"
@@ -83,6 +84,8 @@ class TrainOptions:
     data: OmitArgPrefixes[DataChoice] = field(default_factory=DataChoice)
     variant: Annotated[str, arg(metavar="NAME")] = "mfpnet"
     """Network: see `mfpnet info`."""
+    model: Model = None
+    """Somebody else's network instead: the code of that name is imported and run."""
     recipe: Annotated[
         str | None, arg(metavar="NAME", help_behavior_hint="(default: the data's name)")
     ] = None
@@ -93,16 +96,20 @@ class TrainOptions:
     """What is evaluated; nothing when left out."""
     evaluate_every: Annotated[int, arg(metavar="N")] = 0
     """Epochs between evaluations; 0 evaluates at the end only."""
+    evaluate_last: Annotated[int, arg(metavar="N")] = 0
+    """Evaluate after each of the last N epochs too, and record the best: optimistic."""
     out: Annotated[
         Path | None, arg(metavar="DIR", help_behavior_hint="(default: runs/VARIANT-DATA, numbered)")
     ] = None
     """Run folder."""
     resume: Annotated[Path | None, arg(metavar="RUN", help_behavior_hint="")] = None
-    """Continue the run in this folder as it was set up; goes with --threads and --json only."""
+    """Continue the run in this folder; goes with --threads, --json and the run's --model only."""
     config: File = None
-    """Take the set-up from a config.yaml; goes with --out, --threads and --json only."""
+    """Take the set-up from a config.yaml; goes with --out, --threads, --json, --model only."""
     init: Annotated[str | None, arg(metavar="WEIGHTS", help_behavior_hint="")] = None
     """Weights to start from, of the same variant and classes."""
+    teacher: Annotated[str | None, arg(metavar="WEIGHTS[,WEIGHTS]", help_behavior_hint="")] = None
+    """Learn from the opinion of these networks too (distillation)."""
     epochs: RecipeCount = None
     """Passes over the training frames."""
     batch_size: RecipeCount = None
@@ -120,6 +127,8 @@ class TrainOptions:
         arg(metavar="{auto,fp32,bf16,fp16}", help_behavior_hint=_RECIPE),
     ] = None
     """Of the arithmetic; auto is bf16 on a GPU that has it, fp32 elsewhere."""
+    set: Annotated[tuple[str, ...], arg(metavar="NAME=VALUE ...", help_behavior_hint="")] = ()
+    """Any other value of the recipe: --set lovasz=0.5 loss_stride=2."""
     seed: Annotated[int, arg(metavar="N")] = 0
     """Of weights, order and augmentation."""
     device: str = "auto"
@@ -130,6 +139,8 @@ class TrainOptions:
     """Bit-exact on a GPU too, slower."""
     allow_overlap: Flag = False
     """Evaluate on frames that are also trained on."""
+    compile: Flag = False
+    """Train through torch.compile: minutes to start, then faster on a GPU."""
     tensorboard: Flag = False
     """Write TensorBoard events too (extra `log`)."""
     json_file: Json = None
@@ -145,14 +156,30 @@ class EvaluateOptions:
     data: OmitArgPrefixes[DataChoice] = field(default_factory=DataChoice)
     split: str = "test"
     """Which part of the data."""
+    model: Model = None
+    """Of weights of somebody else's network: the code of that name is imported and run."""
     device: str = "auto"
     """auto, cpu, cuda, ..."""
+    flip: Flag = False
+    """Look at each frame mirrored too, and average the probabilities."""
+    scales: Annotated[tuple[float, ...], arg(metavar="X [X ...]")] = (1.0,)
+    """Look at each frame at these factors, and average the probabilities."""
+    calibration: Flag = False
+    """Measure confidence against accuracy too, with a temperature from the other drives."""
+    half: Flag = False
+    """Round the weights to float16 first."""
+    save: File = None
+    """Write the weights with these scores in their card, as float16 with --half."""
     picture: File = None
     """Draw the confusion matrix (.png, .svg or .pdf; extra `plot`)."""
     bars: File = None
     """Draw the IoU of each class as bars (.png, .svg or .pdf; extra `plot`)."""
     maps: File = None
     """Draw target and prediction of six frames as label maps (.png)."""
+    worst: File = None
+    """Draw the three frames with the lowest mIoU: target, prediction, errors (.png)."""
+    reliability: File = None
+    """Draw the calibration (.png, .svg or .pdf; extra `plot`); implies --calibration."""
     json_file: Json = None
     """Write the scores as JSON."""
 
@@ -170,6 +197,8 @@ class PredictOptions:
     """What to segment; several may be given."""
     out: Annotated[Path, arg(metavar="DIR")] = Path("predictions")
     """Folder of the results."""
+    model: Model = None
+    """Of weights of somebody else's network: the code of that name is imported and run."""
     device: str = "auto"
     """auto, cpu, cuda, ..."""
     full_size: Flag = False
@@ -201,10 +230,17 @@ class AblateOptions:
     """One run for each."""
     only: Annotated[tuple[str, ...], arg(metavar="NAME [NAME ...]", help_behavior_hint="")] = ()
     """Some networks of the suite."""
+    foreign: Annotated[
+        tuple[str, ...],
+        arg(name="with", metavar="MODULE:FACTORY [...]", help_behavior_hint=""),
+    ] = ()
+    """Somebody else's networks beside the suite's: their code is imported and run."""
     out: Annotated[Path, arg(metavar="DIR")] = Path("runs/ablate")
     """Holds the run folders; start again to resume."""
     threads: Annotated[int, arg(metavar="N")] = 1
     """CPU threads."""
+    picture: File = None
+    """Draw mIoU against latency (.png, .svg or .pdf; extra `plot`)."""
     json_file: Json = None
     """Write the record as JSON."""
 
@@ -215,10 +251,12 @@ class BenchmarkOptions:
 
     size: Size = "360x480"
     """Height and width of the images."""
-    batch_size: Annotated[int, arg(metavar="N")] = 8
-    """Images a step."""
+    batch_size: Annotated[tuple[int, ...], arg(metavar="N [N ...]")] = (8,)
+    """Images a step; several are measured one after another."""
+    only: Annotated[tuple[str, ...], arg(metavar="NAME [NAME ...]", help_behavior_hint="")] = ()
+    """Some networks instead of both variants."""
     rounds: Annotated[int, arg(metavar="N")] = 5
-    """Timed steps of each setting."""
+    """Timed rounds of each setting: one step on a CPU, ten on a GPU."""
     compiled: Flag = True
     """Leave out torch.compile, which takes minutes to start on a CPU."""
     device: str = "auto"

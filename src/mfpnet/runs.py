@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -30,12 +31,16 @@ class RunConfig:
         data: what is trained on.
         evaluate_on: what is evaluated, None for nothing.
         evaluate_every: epochs between evaluations, 0 for the end only.
+        evaluate_last: evaluations after each of so many last epochs; the best of them is recorded,
+            only to be compared with papers that choose on what they are scored on.
         init: weights to start from, None for random ones.
+        teachers: weights whose opinion is learnt from beside the targets.
         seed: of the weights, the order of the frames and the augmentation.
         device: auto, cpu, cuda, ...
         threads: CPU threads, None for PyTorch's choice.
         deterministic: bit-exact on a GPU too, at a cost; a CPU is with the same thread count.
         allow_overlap: evaluate on frames that are trained on.
+        compile: train through `torch.compile`.
         tensorboard: write TensorBoard events too.
     """
 
@@ -45,12 +50,15 @@ class RunConfig:
     data: DataSource
     evaluate_on: DataSource | None = None
     evaluate_every: int = 0
+    evaluate_last: int = 0
     init: str | None = None
+    teachers: tuple[str, ...] = ()
     seed: int = 0
     device: str = "auto"
     threads: int | None = None
     deterministic: bool = False
     allow_overlap: bool = False
+    compile: bool = False
     tensorboard: bool = False
 
 
@@ -86,7 +94,30 @@ def read_config(path: Path) -> RunConfig:
         raise MfpnetError(f"'{path}' is no complete config: {error}.") from error
 
 
-def _build(kind: type[T], values: Any, known: set[str], path: Path) -> T:
+def changed_recipe(recipe: Recipe, settings: Iterable[str], origin: str) -> Recipe:
+    """A recipe with values in place of some of its own.
+
+    Args:
+        recipe: what is changed.
+        settings: name=value each, the value as in a config file.
+        origin: where the settings come from, for errors.
+
+    Raises:
+        MfpnetError: another form, an unknown name, or a value of another kind.
+    """
+    changes: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not (name and equals and text):
+            raise MfpnetError(f"{origin} has '{setting}': write name=value, as in lovasz=0.5.")
+        try:
+            changes[name] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise MfpnetError(f"{origin} has '{setting}': {text!r} is no YAML value.") from error
+    return _build(Recipe, {**asdict(recipe), **changes}, _names(Recipe), origin)
+
+
+def _build(kind: type[T], values: Any, known: set[str], path: str | Path) -> T:
     if not isinstance(values, dict):
         raise MfpnetError(
             f"'{path}': {values!r} stands where a mapping of {sorted(known)} belongs."
@@ -112,6 +143,8 @@ def _fits(value: Any, kind: Any) -> bool:
     if get_origin(kind) is Literal:
         return value in options
     if get_origin(kind) is tuple:
+        if options[-1] is Ellipsis:
+            return isinstance(value, tuple) and all(_fits(each, options[0]) for each in value)
         right = isinstance(value, tuple) and len(value) == len(options)
         return right and all(map(_fits, value, options))
     if options:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,27 +14,31 @@ from rich.console import Console
 from torch import Tensor
 
 from mfpnet import checkpoint
+from mfpnet.auxiliary import AuxiliaryHeads
+from mfpnet.building import (
+    build_augmentation,
+    build_info,
+    build_network,
+    build_stepper,
+    build_teachers,
+    read_data,
+)
 from mfpnet.checkpoint import CHECKPOINT_FILE
-from mfpnet.datasets import Dataset, open_dataset
-from mfpnet.device import autocast_dtype, choose_device, make_deterministic
+from mfpnet.datasets import Dataset
+from mfpnet.device import choose_device, make_deterministic
 from mfpnet.errors import MfpnetError
-from mfpnet.frames import FrameStore, batches, check_watched, load_frames
+from mfpnet.frames import FrameStore, batches
 from mfpnet.info import ModelInfo
 from mfpnet.interrupt import StopRequest
-from mfpnet.losses import class_weights, cross_entropy
-from mfpnet.model import MFPNet
-from mfpnet.optim import EMA, build_optimizer
+from mfpnet.losses import class_weights
+from mfpnet.objective import Objective
 from mfpnet.records import environment
-from mfpnet.runlog import MetricsLog, progress_bar
+from mfpnet.runlog import MetricsLog
 from mfpnet.runs import RunConfig
-from mfpnet.stepper import Batch, Criterion, Stepper
-from mfpnet.transforms import Augmentation, augment
-from mfpnet.variants import create_model
-
-LICENCES = {
-    "camvid": "research use only, as CamVid itself",
-    "synthetic": "no limit: the scenes are drawn by mfpnet",
-}
+from mfpnet.stepper import Batch, Stepper
+from mfpnet.teachers import Teachers
+from mfpnet.transforms import augment
+from mfpnet.variants import Network
 
 
 @dataclass
@@ -49,9 +55,11 @@ class Session:
         info: what will travel with the weights.
         stop: set by Ctrl-C.
         watch: what is evaluated, if anything.
+        teachers: whose opinion is learnt from, if anybody's.
         log: metrics.jsonl.
         losses: of the steps of the epoch so far, scalars.
         seconds: of training in the epoch so far, without what came since the last stop.
+        saved_at: when the last checkpoint was written, by the monotonic clock.
         commits: first step and commit of each sitting: what was loaded, not what is on disk now.
     """
 
@@ -64,9 +72,11 @@ class Session:
     info: ModelInfo
     stop: StopRequest
     watch: Dataset | None
+    teachers: Teachers | None
     log: MetricsLog = field(init=False)
     losses: list[Tensor] = field(default_factory=list)
     seconds: float = 0.0
+    saved_at: float = -math.inf
     commits: list[list[Any]] = field(default_factory=list)
 
     @property
@@ -85,11 +95,12 @@ class Session:
         return self.stepper.step // self.steps_per_epoch
 
     @property
-    def final_network(self) -> MFPNet:
+    def final_network(self) -> Network:
         """What is evaluated and saved: the averaged network where there is one."""
         ema = self.stepper.ema
-        network = ema.model if ema else self.stepper.model
-        assert isinstance(network, MFPNet)
+        trained = ema.model if ema else self.stepper.model
+        network = trained.network if isinstance(trained, AuxiliaryHeads) else trained
+        assert isinstance(network, Network)
         network.info = self.info
         return network
 
@@ -103,80 +114,21 @@ def open_session(config: RunConfig, folder: Path, console: Console, stop: StopRe
     device = choose_device(config.device)
     if config.deterministic:
         make_deterministic(device)
-    store, watch = _read_data(config, device, console)
-    torch.manual_seed(config.seed)
-    model = create_model(config.variant, num_classes=store.labels.num_classes)
-    if config.init:
-        checkpoint.copy_weights(config.init, model)
-    model = model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    store, watch = read_data(config, device, console)
+    model = build_network(config, store.labels.num_classes, device)
+    info = build_info(config, store)
     return Session(
         config=config,
         folder=folder,
         console=console,
         device=device,
         store=store,
-        stepper=_stepper(config, model, len(store), device),
-        info=_info(config, store),
+        stepper=build_stepper(config, model, len(store), device),
+        info=info,
         stop=stop,
         watch=watch,
+        teachers=build_teachers(config, info, device),
         commits=[[0, environment()["commit"]]],
-    )
-
-
-def _read_data(
-    config: RunConfig, device: torch.device, console: Console
-) -> tuple[FrameStore, Dataset | None]:
-    dataset = open_dataset(config.data)
-    with progress_bar(console, f"reading {dataset.name} {dataset.split}", len(dataset)) as bar:
-        store = load_frames(
-            dataset, device, size=config.recipe.input_size, on_frame=lambda _: bar.advance()
-        )
-    if config.evaluate_on is None:
-        return store, None
-    watch = open_dataset(config.evaluate_on)
-    check_watched(store, watch, allow_overlap=config.allow_overlap)
-    return store, watch
-
-
-def _stepper(config: RunConfig, model: MFPNet, frames: int, device: torch.device) -> Stepper:
-    recipe = config.recipe
-    steps_per_epoch = frames // min(recipe.batch_size, frames)
-    optimizer = build_optimizer(
-        model,
-        recipe.optimizer,
-        learning_rate=recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
-        momentum=recipe.momentum,
-    )
-    return Stepper(
-        model,
-        optimizer,
-        total_steps=recipe.epochs * steps_per_epoch,
-        warmup_steps=round(recipe.warmup_epochs * steps_per_epoch),
-        power=recipe.power,
-        accumulate=recipe.accumulate,
-        dtype=autocast_dtype(recipe.precision, device),
-        loss_stride=recipe.loss_stride,
-        ema=EMA(model, recipe.ema) if recipe.ema else None,
-        # On a GPU each check waits for all queued work.
-        check_every=1 if device.type == "cpu" else 20,
-    )
-
-
-def _info(config: RunConfig, store: FrameStore) -> ModelInfo:
-    return ModelInfo(
-        variant=config.variant,
-        classes=store.labels.classes,
-        palette=store.labels.palette,
-        mean=tuple(round(value, 4) for value in store.mean.tolist()),
-        std=tuple(round(value, 4) for value in store.std.tolist()),
-        ignore_index=store.labels.ignore_index,
-        input_size=store.size,
-        data=config.data.name,
-        split=config.data.split,
-        recipe=config.recipe_name,
-        epochs=config.recipe.epochs,
-        licence=LICENCES.get(config.data.name, "that of the training data"),
     )
 
 
@@ -184,8 +136,7 @@ def augmented_batches(run: Session, epoch: int, first: int) -> Iterator[Batch]:
     """Augmented batches; each is a function of seed and step alone, so that a run can resume."""
     recipe, store = run.config.recipe, run.store
     whole = epoch >= recipe.epochs - recipe.full_frame_epochs
-    crop_size = store.size if whole else recipe.crop_size
-    options = Augmentation(crop_size, recipe.scale, recipe.flip, recipe.colour)
+    options = build_augmentation(run.config, store, whole=whole)
     mean, std = (
         torch.tensor(values, device=run.device) for values in (run.info.mean, run.info.std)
     )
@@ -203,21 +154,17 @@ def augmented_batches(run: Session, epoch: int, first: int) -> Iterator[Batch]:
         yield pixels.contiguous(memory_format=torch.channels_last), marks
 
 
-def criterion_of(run: Session) -> Criterion:
-    """The recipe's loss: logits and targets to a scalar."""
-    recipe = run.config.recipe
-    weight = class_weights(run.store.pixel_counts).to(run.device) if recipe.class_weights else None
-
-    def criterion(logits: Tensor, target: Tensor) -> Tensor:
-        return cross_entropy(
-            logits,
-            target,
-            weight=weight,
-            ignore_index=run.store.labels.ignore_index,
-            ohem_threshold=recipe.ohem_threshold,
-        )
-
-    return criterion
+def objective_of(run: Session) -> Objective:
+    """The recipe's loss."""
+    recipe, store, stepper = run.config.recipe, run.store, run.stepper
+    weight = class_weights(store.pixel_counts).to(run.device) if recipe.class_weights else None
+    return Objective(
+        recipe,
+        weight=weight,
+        ignore_index=store.labels.ignore_index,
+        progress=lambda: stepper.step / stepper.total_steps,
+        teachers=run.teachers,
+    )
 
 
 def save_state(run: Session) -> None:
@@ -235,6 +182,7 @@ def save_state(run: Session) -> None:
         "commits": run.commits,
     }
     checkpoint.save_checkpoint(run.folder / CHECKPOINT_FILE, state)
+    run.saved_at = time.monotonic()
 
 
 def restore(run: Session) -> None:

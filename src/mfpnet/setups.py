@@ -11,13 +11,13 @@ from mfpnet.datasets import DataSource, open_dataset
 from mfpnet.errors import MfpnetError
 from mfpnet.options import AblateOptions, DataChoice, TrainOptions, parse_size
 from mfpnet.recipes import Recipe, get_recipe
-from mfpnet.runs import CONFIG_FILE, RunConfig, read_config
+from mfpnet.runs import CONFIG_FILE, RunConfig, changed_recipe, read_config
 
 # What decides between networks by default: one drive of CamVid's training split, never its val.
 DECIDES = {"camvid": ("train-0006R0", "train/0006R0"), "synthetic": ("train", "val")}
 # What may stand beside --resume and beside --config, which bring a set-up of their own.
-BESIDE_RESUME = ("resume", "threads", "json_file")
-BESIDE_CONFIG = ("config", "out", "threads", "json_file")
+BESIDE_RESUME = ("resume", "model", "threads", "json_file")
+BESIDE_CONFIG = ("config", "model", "out", "threads", "json_file")
 RECIPE_OPTIONS = (
     "epochs",
     "batch_size",
@@ -64,7 +64,7 @@ def config_to_resume(options: TrainOptions, folder: Path) -> RunConfig:
     _refuse_others(options, "resume", BESIDE_RESUME)
     if not (folder / CONFIG_FILE).is_file():
         raise MfpnetError(f"'{folder}' holds no run: it has no {CONFIG_FILE}. Check --resume.")
-    config = read_config(folder / CONFIG_FILE)
+    config = _agreed_config(folder / CONFIG_FILE, options.model)
     return replace(config, threads=options.threads or config.threads)
 
 
@@ -75,8 +75,17 @@ def config_from_file(options: TrainOptions, path: Path) -> RunConfig:
         MfpnetError: it cannot be used, or options that would not count stand beside --config.
     """
     _refuse_others(options, "config", BESIDE_CONFIG)
-    config = read_config(path)
+    config = _agreed_config(path, options.model)
     return replace(config, threads=options.threads or config.threads)
+
+
+def _agreed_config(path: Path, model: str | None) -> RunConfig:
+    """A file's set-up; that it names somebody else's network does not suffice to run its code."""
+    from mfpnet.foreign import check_consent, is_foreign
+
+    config = read_config(path)
+    check_consent(model, config.variant if is_foreign(config.variant) else None, path)
+    return config
 
 
 def _refuse_others(options: TrainOptions, option: str, beside: Iterable[str]) -> None:
@@ -99,23 +108,49 @@ def config_from_options(options: TrainOptions) -> RunConfig:
         MfpnetError: an unknown recipe, or a value that cannot be trained with.
     """
     data = data_source(options.data, options.split)
+    for name in ("evaluate_every", "evaluate_last"):
+        if getattr(options, name) and not options.evaluate_split:
+            raise MfpnetError(
+                f"--{name.replace('_', '-')} is {getattr(options, name)}, but nothing is evaluated:"
+                f" say what with --evaluate-split."
+            )
     watch = watched_source(options.data, options.evaluate_split) if options.evaluate_split else None
     name = options.recipe or options.data.data
     return RunConfig(
-        variant=options.variant,
+        variant=_network_name(options),
         recipe_name=name,
         recipe=_recipe(name, options),
         data=data,
         evaluate_on=watch,
         evaluate_every=options.evaluate_every,
+        evaluate_last=options.evaluate_last,
         init=options.init,
+        teachers=tuple(options.teacher.split(",")) if options.teacher else (),
         seed=options.seed,
         device=options.device,
         threads=options.threads,
         deterministic=options.deterministic,
         allow_overlap=options.allow_overlap,
+        compile=options.compile,
         tensorboard=options.tensorboard,
     )
+
+
+def _network_name(options: TrainOptions) -> str:
+    """What --variant or --model names; mfpnet's own networks have no colon in their names."""
+    variant, model = options.variant, options.model
+    if model is None and ":" not in variant:
+        return variant
+    if model is None:
+        raise MfpnetError(f"--variant is '{variant}': give somebody else's network as --model.")
+    if variant != TrainOptions.variant:
+        raise MfpnetError(f"--variant {variant} and --model {model} both name the network.")
+    if ":" not in model:
+        raise MfpnetError(
+            f"--model is '{model}': write package.module:factory. A network of mfpnet itself is "
+            f"given as --variant."
+        )
+    return model
 
 
 def check_config(config: RunConfig) -> None:
@@ -126,12 +161,12 @@ def check_config(config: RunConfig) -> None:
     """
     from mfpnet.checkpoint import find_weights
     from mfpnet.device import choose_device
-    from mfpnet.variants import variant_config
+    from mfpnet.variants import create_network
 
-    variant_config(config.variant)
-    if config.init:
-        find_weights(config.init)
-    open_dataset(config.data)
+    for weights in (*config.teachers, *([config.init] if config.init else [])):
+        find_weights(weights)
+    dataset = open_dataset(config.data)
+    create_network(config.variant, dataset.labels.num_classes)
     if config.evaluate_on:
         open_dataset(config.evaluate_on)
     choose_device(config.device)
@@ -146,4 +181,4 @@ def _recipe(name: str, options: TrainOptions) -> Recipe:
     }
     if options.crop_size:
         changes["crop_size"] = parse_size(options.crop_size, "--crop-size")
-    return replace(get_recipe(name), **changes)
+    return changed_recipe(replace(get_recipe(name), **changes), options.set, "--set")

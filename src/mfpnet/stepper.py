@@ -12,7 +12,8 @@ from mfpnet.errors import MfpnetError
 from mfpnet.optim import EMA, poly_factor
 
 Batch = tuple[Tensor, Tensor]
-Criterion = Callable[[Tensor, Tensor], Tensor]
+# From the network's output, the targets that it is compared with, and the images, to a scalar.
+Criterion = Callable[[Any, Tensor, Tensor], Tensor]
 
 
 class Stepper:
@@ -86,7 +87,7 @@ class Stepper:
         kind = images.device.type
         with torch.autocast(kind, dtype=self.dtype, enabled=self.dtype is not None):
             logits = self._logits(images)
-        return criterion(logits, self._strided(targets))
+        return criterion(logits, self._strided(targets), images)
 
     def _logits(self, images: Tensor) -> Any:
         if self.loss_stride == 1:
@@ -201,7 +202,7 @@ def train_one_epoch(
     Args:
         batches: images (B, C, H, W) normalised and targets (B, H, W).
         stepper: moves the network.
-        criterion: logits and targets to a scalar.
+        criterion: see `Criterion`.
         on_step: called with each loss; the epoch ends early when it returns True.
 
     Returns:

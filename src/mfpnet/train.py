@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ from mfpnet.charts import training_curves
 from mfpnet.checkpoint import CHECKPOINT_FILE
 from mfpnet.device import used_device
 from mfpnet.errors import MfpnetError
-from mfpnet.evaluate import Evaluation, evaluate
+from mfpnet.evaluate import Evaluation, evaluate, with_scores
 from mfpnet.files import write_json
+from mfpnet.foreign import is_foreign
 from mfpnet.interrupt import catch_stop
 from mfpnet.predict import Predictor
 from mfpnet.records import environment
@@ -26,7 +27,7 @@ from mfpnet.runs import CONFIG_FILE, RunConfig, write_config
 from mfpnet.session import (
     Session,
     augmented_batches,
-    criterion_of,
+    objective_of,
     open_session,
     restore,
     save_state,
@@ -38,6 +39,7 @@ RESULT_FILE = "result.json"
 CURVES_FILE = "curves.png"
 # The loss of one batch jumps: the mean of as many is shown.
 SHOWN_LOSSES = 50
+SECONDS_BETWEEN_CHECKPOINTS = 20
 
 
 class TrainingStoppedError(MfpnetError):
@@ -81,7 +83,7 @@ def train(
                 _train_epoch(run)
         return _finish(run)
     except KeyboardInterrupt as error:  # the second Ctrl-C, or one outside the steps
-        raise TrainingStoppedError(_how_to_go_on(folder)) from error
+        raise TrainingStoppedError(_how_to_go_on(folder, config)) from error
 
 
 def _prepare_folder(folder: Path, config: RunConfig, resume: bool) -> None:
@@ -89,8 +91,8 @@ def _prepare_folder(folder: Path, config: RunConfig, resume: bool) -> None:
         return
     if (folder / CHECKPOINT_FILE).exists():
         raise MfpnetError(
-            f"'{folder}' holds a run already: continue it with --resume {folder}, or choose "
-            f"another folder with --out."
+            f"'{folder}' holds a run already: continue it with {_resume_command(folder, config)}, "
+            f"or choose another folder with --out."
         )
     write_config(folder / CONFIG_FILE, config)
 
@@ -104,7 +106,7 @@ def _train_epoch(run: Session) -> None:
         ended = train_one_epoch(
             augmented_batches(run, epoch, first),
             run.stepper,
-            criterion_of(run),
+            objective_of(run),
             lambda loss: _on_step(run, loss, bar, begun, first),
         )
     run.seconds += time.perf_counter() - begun
@@ -149,10 +151,26 @@ def _close_epoch(run: Session) -> None:
     }
     # In this order: a run that resumes drops a record too many, but cannot make up a missing one.
     run.log.add(record)
-    save_state(run)
-    every, last = run.config.evaluate_every, run.stepper.step == run.stepper.total_steps
-    if run.watch and every and run.epoch % every == 0 and not last:
+    if _is_due(run):
+        save_state(run)
+    if run.watch and _is_evaluated(run):
         run.log.amend({"miou": _evaluate(run).scores.miou})
+
+
+def _is_due(run: Session) -> bool:
+    """Whether the epoch's end is worth a checkpoint: a GPU's epoch can be shorter than the saving.
+
+    A run that goes on from an older one drops the records that are ahead of it.
+    """
+    last = run.stepper.step == run.stepper.total_steps
+    return last or time.monotonic() - run.saved_at > SECONDS_BETWEEN_CHECKPOINTS
+
+
+def _is_evaluated(run: Session) -> bool:
+    """Whether the epoch that has just ended is evaluated; the last one is when all is over."""
+    config, left = run.config, run.config.recipe.epochs - run.epoch
+    due = config.evaluate_every and run.epoch % config.evaluate_every == 0
+    return bool(due or left < config.evaluate_last) and left > 0
 
 
 def _evaluate(run: Session) -> Evaluation:
@@ -167,14 +185,20 @@ def _leave(run: Session) -> None:
     save_state(run)
     raise TrainingStoppedError(
         f"stopped at step {run.stepper.step} of {run.stepper.total_steps}. Nothing is lost: "
-        f"mfpnet train --resume {run.folder}"
+        f"{_resume_command(run.folder, run.config)}"
     )
 
 
-def _how_to_go_on(folder: Path) -> str:
+def _how_to_go_on(folder: Path, config: RunConfig) -> str:
     if (folder / CHECKPOINT_FILE).exists():
-        return f"stopped at once. Go on from the last checkpoint: mfpnet train --resume {folder}"
+        command = _resume_command(folder, config)
+        return f"stopped at once. Go on from the last checkpoint: {command}"
     return "stopped before there was anything to save."
+
+
+def _resume_command(folder: Path, config: RunConfig) -> str:
+    named = f" --model {config.variant}" if is_foreign(config.variant) else ""
+    return f"mfpnet train --resume {folder}{named}"
 
 
 def _finish(run: Session) -> dict[str, Any]:
@@ -183,8 +207,7 @@ def _finish(run: Session) -> dict[str, Any]:
     checkpoint.save_weights(run.folder / checkpoint.WEIGHTS_FILE, network, run.info)
     evaluation = _evaluate(run) if run.watch else None
     if evaluation:
-        score_on = f"{evaluation.data} {evaluation.split}"
-        network.info = replace(run.info, score=evaluation.scores.miou, score_on=score_on)
+        network.info = with_scores(run.info, evaluation)
         run.log.amend({"miou": evaluation.scores.miou})
     checkpoint.save_weights(run.folder / checkpoint.WEIGHTS_FILE, network, network.info or run.info)
     result = {
@@ -195,12 +218,26 @@ def _finish(run: Session) -> dict[str, Any]:
         "seconds": round(sum(record["seconds"] for record in run.log.records), 1),
         "loss": run.log.records[-1]["loss"],
         "evaluation": evaluation.as_dict() if evaluation else None,
+        "optimistic": _best_of_last(run),
         "commits": run.commits,
         "environment": environment() | used_device(run.device),
     }
     write_json(run.folder / RESULT_FILE, result)
     _draw_curves(run)
     return result
+
+
+def _best_of_last(run: Session) -> dict[str, Any] | None:
+    """What papers report that choose a checkpoint on the data which they are scored on."""
+    last = run.config.evaluate_last
+    if not run.watch or not last:
+        return None
+    best = max(run.log.records[-last:], key=lambda record: record["miou"])
+    return {
+        "protocol": f"best of the last {last} epochs, chosen on the data it is scored on",
+        "epoch": best["epoch"],
+        "miou": best["miou"],
+    }
 
 
 def _draw_curves(run: Session) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +21,25 @@ from mfpnet.setups import (
     config_to_resume,
     data_source,
 )
-from mfpnet.show import ERR, counted, percent, say, show_facts, show_rows, show_scores, warn
+from mfpnet.show import (
+    ERR,
+    counted,
+    percent,
+    say,
+    show_card,
+    show_facts,
+    show_rows,
+    show_scores,
+    warn,
+)
 
 
 def train(options: given.TrainOptions) -> int:
     """`mfpnet train`."""
+    from mfpnet.foreign import file_name
     from mfpnet.train import CURVES_FILE, train
 
-    check_at_least(0, evaluate_every=options.evaluate_every)
+    check_at_least(0, evaluate_every=options.evaluate_every, evaluate_last=options.evaluate_last)
     check_at_least(1, threads=options.threads)
     if options.resume:
         folder = options.resume
@@ -35,7 +48,7 @@ def train(options: given.TrainOptions) -> int:
         path = options.config
         config = config_from_file(options, path) if path else config_from_options(options)
         check_config(config)
-        folder = options.out or _fresh_folder(f"{config.variant}-{config.data.name}")
+        folder = options.out or _fresh_folder(f"{file_name(config.variant)}-{config.data.name}")
     result = train(config, folder, resume=options.resume is not None, console=ERR)
     if result["evaluation"]:
         show_scores(result["evaluation"])
@@ -46,41 +59,19 @@ def train(options: given.TrainOptions) -> int:
 
 def evaluate(options: given.EvaluateOptions) -> int:
     """`mfpnet evaluate`."""
-    from mfpnet.charts import confusion_picture, iou_bars
-    from mfpnet.device import used_device
-    from mfpnet.evaluate import evaluate, label_maps
-    from mfpnet.pictures import write_png
-    from mfpnet.predict import Predictor
-    from mfpnet.records import environment
-    from mfpnet.runlog import progress_bar
+    from mfpnet.scoring import draw, save, score
 
-    predictor = Predictor(options.weights, device=options.device)
-    dataset = open_dataset(data_source(options.data, options.split))
-    title = f"evaluating {dataset.name} {dataset.split}"
-    with progress_bar(ERR, title, len(dataset)) as bar:
-        evaluation = evaluate(predictor, dataset, on_frame=lambda _: bar.advance())
-    record = {
-        "weights": predictor.info.as_dict(),
-        **evaluation.as_dict(),
-        "environment": environment() | used_device(predictor.device),
-    }
-    show_scores(record)
-    _write(options.json_file, record)  # first: a chart can fail for want of matplotlib
-    if options.maps:
-        write_png(options.maps, label_maps(predictor, dataset))
-        say(f"label maps: {options.maps}")
-    if options.bars:
-        series = {predictor.info.variant: evaluation.scores.iou_per_class}
-        iou_bars(evaluation.classes, series, options.bars)
-        say(f"IoU of each class: {options.bars}")
-    if options.picture:
-        confusion_picture(evaluation.counts, evaluation.classes, options.picture)
-        say(f"confusion matrix: {options.picture}")
+    scored = score(options)
+    show_scores(scored.record)
+    _write(options.json_file, scored.record)  # first: a chart can fail for want of matplotlib
+    save(scored)
+    draw(scored)
     return 0
 
 
 def predict(options: given.PredictOptions) -> int:
     """`mfpnet predict`; 1 when a picture had to be skipped."""
+    from mfpnet.checkpoint import load_model
     from mfpnet.pictures import find_images
     from mfpnet.predict import PictureReport, Predictor, predict_files
 
@@ -88,7 +79,8 @@ def predict(options: given.PredictOptions) -> int:
         raise MfpnetError("no picture was named: give files, folders or globs after the weights.")
     # A picture that two arguments name is predicted once.
     pictures = list(dict.fromkeys(path for spec in options.images for path in find_images(spec)))
-    predictor = Predictor(options.weights, device=options.device, full_size=options.full_size)
+    network = load_model(options.weights, options.model)
+    predictor = Predictor(network, device=options.device, full_size=options.full_size)
 
     def tell(report: PictureReport) -> None:
         if report.error:
@@ -145,6 +137,7 @@ def _draw(options: given.DataOptions) -> int:
 def ablate(options: given.AblateOptions) -> int:
     """`mfpnet ablate`."""
     from mfpnet.ablate import ablate
+    from mfpnet.tradeoff import accuracy_against_latency
 
     check_at_least(1, threads=options.threads)
     if not options.seeds:
@@ -158,31 +151,55 @@ def ablate(options: given.AblateOptions) -> int:
         seeds=options.seeds,
         folder=options.out / options.suite,
         only=options.only,
+        foreign=options.foreign,
         threads=options.threads,
         console=ERR,
     )
     shown = ("variant", "miou", "parameters", "gmacs", "openvino_ms")
     show_rows(record["rows"], shown)
     _write(options.json_file, record)
+    if options.picture:
+        accuracy_against_latency(record["rows"], options.picture)
+        say(f"mIoU against latency: {options.picture}")
     return 0
 
 
 def benchmark(options: given.BenchmarkOptions) -> int:
     """`mfpnet benchmark`."""
-    from mfpnet.benchmark import training_throughput
+    from mfpnet.benchmark import EPOCH_FRAMES, EPOCHS, training_throughput
 
-    check_at_least(1, batch_size=options.batch_size, rounds=options.rounds, threads=options.threads)
+    smallest = min(options.batch_size, default=0)
+    check_at_least(1, batch_size=smallest, rounds=options.rounds, threads=options.threads)
     record = training_throughput(
         size=parse_size(options.size, "--size"),
-        batch_size=options.batch_size,
+        batch_sizes=options.batch_size,
         device=options.device,
         threads=options.threads,
         rounds=options.rounds,
         compiled=options.compiled,
+        only=options.only,
     )
-    show_rows(record["rows"], tuple(record["rows"][0]))
+    for (variant, batch_size), rows in groupby(record["rows"], itemgetter("variant", "batch_size")):
+        say(f"{variant}, batch {batch_size}")
+        cells = [_throughput_cells(row) for row in rows]
+        show_rows(cells, tuple(cells[0]))
+    for fault in record["failed"]:
+        warn("{variant}, batch {batch_size}, {setting}: {reason}".format(**fault))
+    say(f"minutes: estimated for {EPOCHS} epochs of {EPOCH_FRAMES} frames")
     _write(options.json_file, record)
     return 0
+
+
+def _throughput_cells(row: dict[str, Any]) -> dict[str, str]:
+    shares = (row[f"{phase}_share"] for phase in ("input", "forward", "backward"))
+    cells = {
+        "setting": row["setting"],
+        "images/s": f"{row['images_per_second']:.2f}",
+        "input/forward/backward %": " / ".join(f"{100 * share:.0f}" for share in shares),
+        "minutes": f"{row['minutes_estimated']:.0f}",
+    }
+    memory = row["peak_memory_mib"]
+    return cells if memory is None else cells | {"peak MiB": f"{memory:,}"}
 
 
 def demo(options: given.DemoOptions) -> int:
@@ -207,7 +224,8 @@ def info(options: given.InfoOptions) -> int:
         say("mfpnet info NAME shows one of them.")
     else:
         facts = facts_of(options.name)
-        show_facts(options.name, facts)
+        show = show_card if "licence" in facts else show_facts
+        show(options.name, facts)
     _write(options.json_file, facts)
     return 0
 

@@ -1,0 +1,81 @@
+"""A network and a run small enough for tests, and what belongs to them."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import torch
+from rich.console import Console
+
+from mfpnet.datasets import DataSource
+from mfpnet.info import ModelInfo
+from mfpnet.labels import CAMVID
+from mfpnet.model import MFPNet, MFPNetConfig
+from mfpnet.recipes import Recipe
+from mfpnet.runs import RunConfig
+from mfpnet.scenes import draw_scene
+from mfpnet.variants import VARIANTS
+
+TINY = MFPNetConfig(
+    num_classes=11,
+    stem_channels=8,
+    stem_convs=1,
+    channels=(8, 12, 16),
+    strides=(4, 8, 16),
+    dilations=((1,), (2,), (4,)),
+    nodes=4,
+    head_channels=8,
+    aspp_dilations=(2,),
+)
+INFO = ModelInfo(
+    variant="tiny",
+    classes=CAMVID.classes,
+    palette=CAMVID.palette,
+    mean=(0.4, 0.41, 0.42),
+    std=(0.3, 0.31, 0.32),
+    ignore_index=11,
+    input_size=(64, 96),
+)
+STREETS = DataSource("synthetic", "train", count=6, size=(64, 96))
+UNSEEN = DataSource("synthetic", "val", count=3, size=(64, 96))
+RUN = RunConfig(
+    variant="tiny",
+    recipe_name="custom",
+    recipe=Recipe(epochs=2, batch_size=2, crop_size=(64, 64), learning_rate=3e-3),
+    data=STREETS,
+    device="cpu",
+    threads=1,
+)
+
+
+def tiny_network(**changes: Any) -> MFPNet:
+    """Random weights by a fixed seed; takes other values of its config."""
+    torch.manual_seed(0)
+    return MFPNet(dataclasses.replace(TINY, **changes))
+
+
+def with_recipe(**changes: Any) -> RunConfig:
+    """The run with other values of its recipe."""
+    return dataclasses.replace(RUN, recipe=dataclasses.replace(RUN.recipe, **changes))
+
+
+def quiet() -> Console:
+    """A console that nobody reads."""
+    return Console(file=io.StringIO(), width=200)
+
+
+@contextmanager
+def small_and_fast() -> Iterator[pytest.MonkeyPatch]:
+    """`tiny` is a variant, a scene is drawn once, and the threads are given back."""
+    threads = torch.get_num_threads()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(VARIANTS, "tiny", TINY)
+        patch.setattr("mfpnet.datasets.draw_scene", functools.cache(draw_scene))
+        yield patch
+    torch.set_num_threads(threads)
