@@ -66,7 +66,7 @@ CONFIG = RunConfig(
 CHILD = """
 import sys, time
 from pathlib import Path
-from mfpnet import session as module
+from mfpnet import objective as module
 from mfpnet.errors import MfpnetError
 from mfpnet.runs import read_config
 from mfpnet.train import train
@@ -93,6 +93,7 @@ def interrupted_child(folder: Path) -> tuple[int, str]:
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 120
         while not (folder / "training").exists() and time.monotonic() < deadline:
+            assert process.poll() is None, "the training ended before its first step"
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         time.sleep(0.2)
