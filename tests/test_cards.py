@@ -112,3 +112,11 @@ def test_card_is_data_with_everything_in_it() -> None:
 def test_licence_and_limits_follow_the_data(data: str, licence: str, limit: str) -> None:
     assert licence_of(data).startswith(licence)
     assert any(limit in sentence for sentence in limits_of(replace(INFO, data=data)))
+
+
+def test_card_says_what_the_training_went_on_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    for started_from, shown in (("", False), ("older.safetensors", True)):
+        info = replace(SCORED, started_from=started_from)
+        text = printed(card_of(info, parameters=1, size=1), monkeypatch)
+        assert ("went on from" in text) is shown
+        assert started_from in text

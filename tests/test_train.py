@@ -139,6 +139,7 @@ def test_nothing_but_void_trains(tmp_path: Path) -> None:
     data = DataSource("camvid", "train", root=str(tmp_path))
     config = dataclasses.replace(with_recipe(ohem_threshold=0.7), data=data)
     result = train(config, tmp_path / "run", console=quiet())
+    assert result["config"]["data"]["root"] is None
     assert result["loss"] == 0
     assert result["steps"] == 2
     state = load_model(tmp_path / "run").state_dict()
@@ -154,7 +155,10 @@ def test_weights_to_start_from_are_used(tmp_path: Path) -> None:
         init=str(tmp_path / "w.safetensors"),
     )
     train(config, tmp_path / "run", console=quiet())
-    learnt = load_model(tmp_path / "run").get_parameter("classifier.weight")
+    trained = load_model(tmp_path / "run")
+    assert trained.info is not None
+    assert trained.info.started_from == "w.safetensors"
+    learnt = trained.get_parameter("classifier.weight")
     torch.testing.assert_close(learnt, model.get_parameter("classifier.weight"))
 
 

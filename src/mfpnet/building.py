@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from rich.console import Console
 from torch import nn
@@ -138,5 +140,7 @@ def build_info(config: RunConfig, store: FrameStore) -> ModelInfo:
         split=config.data.split,
         recipe=config.recipe_name,
         epochs=config.recipe.epochs,
+        # A name, not the place where this machine keeps it.
+        started_from=Path(config.init).name if config.init else "",
         licence=licence_of(config.data.name),
     )

@@ -24,6 +24,7 @@ class ModelInfo:
         split: which part of it was trained on.
         recipe: name of the training recipe.
         epochs: passes over the training data.
+        started_from: name of the weights that the training went on from, empty for random ones.
         score: test mIoU in 0 to 1, or None where it has not been measured.
         score_on: what the score was measured on.
         score_frames: how many frames that were.
@@ -44,6 +45,7 @@ class ModelInfo:
     split: str = "unknown"
     recipe: str = "unknown"
     epochs: int = 0
+    started_from: str = ""
     score: float | None = None
     score_on: str = ""
     score_frames: int = 0

@@ -146,7 +146,8 @@ CAMVID_STRONG = Recipe(
 # camvid_cpu: what a hundred minutes of one CPU core give mfpnet_fast, from weights that it has.
 #   mfpnet train --recipe camvid_cpu --variant mfpnet_fast --data camvid --root CAMVID \
 #       --split train+val --evaluate-split test --init mfpnet_fast_camvid --threads 1
-#   One CPU core with bfloat16 instructions (elsewhere --precision fp32 is faster), running.
+#   One CPU core with bfloat16 instructions (elsewhere --precision fp32 is faster), 105 minutes.
+#   54.7 % test mIoU (results/mfpnet_fast_camvid-train.json), from weights of 49.4 %.
 CAMVID_CPU = Recipe(
     epochs=84,
     full_frame_epochs=6,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -60,6 +60,12 @@ class RunConfig:
     allow_overlap: bool = False
     compile: bool = False
     tensorboard: bool = False
+
+
+def without_roots(config: RunConfig) -> RunConfig:
+    """The set-up as it goes into a record: where a machine keeps its data decides nothing."""
+    watch = config.evaluate_on and replace(config.evaluate_on, root=None)
+    return replace(config, data=replace(config.data, root=None), evaluate_on=watch)
 
 
 def write_config(path: Path, config: RunConfig) -> None:

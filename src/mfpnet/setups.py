@@ -34,7 +34,8 @@ def data_source(choice: DataChoice, split: str) -> DataSource:
     Raises:
         MfpnetError: --scene-size has another form than HxW.
     """
-    root = str(choice.root) if choice.root else None
+    # Absolute, so that a run can be resumed from another folder.
+    root = str(choice.root.absolute()) if choice.root else None
     size = parse_size(choice.scene_size, "--scene-size")
     return DataSource(choice.data, split, root, choice.scenes, size)
 

@@ -23,7 +23,7 @@ from mfpnet.interrupt import catch_stop
 from mfpnet.predict import Predictor
 from mfpnet.records import environment
 from mfpnet.runlog import Bar, MetricsLog, format_seconds, progress_bar
-from mfpnet.runs import CONFIG_FILE, RunConfig, write_config
+from mfpnet.runs import CONFIG_FILE, RunConfig, without_roots, write_config
 from mfpnet.session import (
     Session,
     augmented_batches,
@@ -211,7 +211,7 @@ def _finish(run: Session) -> dict[str, Any]:
         run.log.amend({"miou": evaluation.scores.miou})
     checkpoint.save_weights(run.folder / checkpoint.WEIGHTS_FILE, network, network.info or run.info)
     result = {
-        "config": asdict(run.config),
+        "config": asdict(without_roots(run.config)),
         "parameters": count_parameters(network),
         "frames": len(run.store),
         "steps": run.stepper.step,
