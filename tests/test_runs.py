@@ -173,6 +173,8 @@ def test_values_of_a_recipe_are_changed_by_name() -> None:
     expected: dict[str, Any] = {"lovasz": 0.5, "scale": (0.4, 1.6), "ohem_threshold": None}
     assert changed == dataclasses.replace(FULL.recipe, epochs=9, flip=False, **expected)
     assert changed_recipe(FULL.recipe, [], "--set") == FULL.recipe
+    assert changed_recipe(FULL.recipe, ["learning_rate=1e-3"], "--set").learning_rate == 1e-3
+    assert changed_recipe(FULL.recipe, ["crop_size=64x80"], "--set").crop_size == (64, 80)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +184,9 @@ def test_values_of_a_recipe_are_changed_by_name() -> None:
         ("lovasz=", "write name=value"),
         ("=3", "write name=value"),
         ("lovazs=1", "'--set': lovazs is no setting. Known: .*lovasz"),
-        ("lovasz=much", "'--set': lovasz is 'much', which is no float"),
+        ("lovasz=much", "'--set': lovasz is 'much', which is no float.$"),
+        ("optimizer=lion", "optimizer is 'lion', which is no one of adam, adamw, sgd.$"),
+        ("crop_size=64", "crop_size is 64, which is no list of int and int.$"),
         ("scale=[1]", r"scale is \(1,\), which is no"),
         ("scale=[1, 2", "is no YAML value"),
         ("auxiliary=2", "auxiliary is 2: it must be 0 to 1"),

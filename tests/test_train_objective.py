@@ -124,3 +124,47 @@ def test_compiled_training_learns_the_same(tmp_path: Path) -> None:
             tiny_network().state_dict()
         )
     assert losses[1] == pytest.approx(losses[0], rel=1e-2)
+
+
+def test_what_a_network_learnt_from_limits_its_licence(tmp_path: Path) -> None:
+    older = tmp_path / "older.safetensors"
+    save_weights(older, tiny_network(), dataclasses.replace(INFO, licence="research use only"))
+    for name, changes in (
+        ("went on", {"init": str(older)}),
+        ("taught", {"teachers": (str(older),)}),
+    ):
+        go(dataclasses.replace(with_recipe(epochs=1), **changes), tmp_path / name)
+        info = load_model(tmp_path / name).info
+        assert info is not None
+        assert info.licence == "research use only"
+        assert "older.safetensors" in (info.started_from, *info.taught_by)
+
+
+def test_a_run_goes_on_when_what_it_started_from_is_gone(tmp_path: Path) -> None:
+    older = tmp_path / "older.safetensors"
+    save_weights(older, tiny_network(), dataclasses.replace(INFO, licence="research use only"))
+    config = dataclasses.replace(with_recipe(epochs=1), init=str(older))
+    result = go(config, tmp_path / "run")
+    assert result["config"]["init"] == "older.safetensors"
+    older.unlink()
+    train(config, tmp_path / "run", resume=True, console=quiet())
+    info = load_model(tmp_path / "run").info
+    assert info is not None
+    assert info.licence == "research use only"
+
+
+def test_an_evaluation_that_was_cut_off_is_made_up_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = dataclasses.replace(with_recipe(epochs=3), evaluate_on=UNSEEN, evaluate_last=3)
+    expected = go(config, tmp_path / "straight")["optimistic"]
+
+    def lose_power(*_: Any, **__: Any) -> None:
+        raise RuntimeError("power cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mfpnet.train.evaluate", lose_power)
+        with pytest.raises(RuntimeError, match="power cut"):
+            go(config, tmp_path / "cut")
+    resumed = train(config, tmp_path / "cut", resume=True, console=quiet())
+    assert resumed["optimistic"] == expected

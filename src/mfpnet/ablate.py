@@ -17,7 +17,7 @@ from mfpnet.foreign import file_name, is_foreign
 from mfpnet.latency import interleaved_medians, openvino_runner
 from mfpnet.recipes import get_recipe
 from mfpnet.records import environment
-from mfpnet.runs import CONFIG_FILE, RunConfig, read_config, without_roots
+from mfpnet.runs import CONFIG_FILE, RunConfig, read_config, without_places
 from mfpnet.train import RESULT_FILE, train
 from mfpnet.variants import SUITES, count_macs, count_parameters, create_network
 
@@ -128,7 +128,7 @@ def _check_same(config: RunConfig, folder: Path) -> None:
 
 def _comparable(config: RunConfig) -> RunConfig:
     """The set-up without what may differ from machine to machine."""
-    return replace(without_roots(config), threads=None, device="auto")
+    return replace(without_places(config), threads=None, device="auto")
 
 
 def _row(name: str, runs: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 from rich.console import Console
 from torch import nn
 
 from mfpnet.auxiliary import AuxiliaryHeads
 from mfpnet.cards import licence_of
-from mfpnet.checkpoint import copy_weights
+from mfpnet.checkpoint import copy_weights, read_info
 from mfpnet.datasets import Dataset, open_dataset
 from mfpnet.device import autocast_dtype
 from mfpnet.frames import FrameStore, check_watched, load_frames
@@ -18,7 +16,7 @@ from mfpnet.info import ModelInfo
 from mfpnet.model import MFPNet
 from mfpnet.optim import EMA, build_optimizer
 from mfpnet.runlog import progress_bar
-from mfpnet.runs import RunConfig
+from mfpnet.runs import RunConfig, source_name
 from mfpnet.stepper import Stepper
 from mfpnet.teachers import Teachers, load_teachers
 from mfpnet.transforms import Augmentation
@@ -45,7 +43,9 @@ def read_data(
     return store, watch
 
 
-def build_network(config: RunConfig, num_classes: int, device: torch.device) -> nn.Module:
+def build_network(
+    config: RunConfig, num_classes: int, device: torch.device, *, resume: bool = False
+) -> nn.Module:
     """The network, inside its auxiliary heads where the recipe has them and it is one of ours.
 
     Raises:
@@ -53,7 +53,7 @@ def build_network(config: RunConfig, num_classes: int, device: torch.device) -> 
     """
     torch.manual_seed(config.seed)
     network = create_network(config.variant, num_classes)
-    if config.init:
+    if config.init and not resume:  # what is restored takes its place, wherever it is by then
         copy_weights(config.init, network)
     trained: nn.Module = network
     if config.recipe.auxiliary and isinstance(network, MFPNet):
@@ -92,7 +92,7 @@ def build_stepper(
         weight_decay=recipe.weight_decay,
         momentum=recipe.momentum,
     )
-    stepper = Stepper(
+    return Stepper(
         model,
         optimizer,
         total_steps=recipe.epochs * steps_per_epoch,
@@ -101,14 +101,11 @@ def build_stepper(
         accumulate=recipe.accumulate,
         dtype=autocast_dtype(recipe.precision, device),
         loss_stride=recipe.loss_stride,
+        compiled=config.compile,
         ema=EMA(model, recipe.ema) if recipe.ema else None,
         # On a GPU each check waits for all queued work.
         check_every=1 if device.type == "cpu" else 20,
     )
-    if config.compile:
-        # In place, after the average was copied: the names of the weights stay what they are.
-        model.compile()
-    return stepper
 
 
 def build_augmentation(config: RunConfig, store: FrameStore, *, whole: bool) -> Augmentation:
@@ -126,8 +123,10 @@ def build_augmentation(config: RunConfig, store: FrameStore, *, whole: bool) -> 
     )
 
 
-def build_info(config: RunConfig, store: FrameStore) -> ModelInfo:
-    """What will travel with the weights."""
+def build_info(config: RunConfig, store: FrameStore, *, resume: bool = False) -> ModelInfo:
+    """What will travel with the weights; of a run that goes on it is in the checkpoint."""
+    learnt_from = [] if resume else [*([config.init] if config.init else []), *config.teachers]
+    sources = [read_info(weights).licence for weights in learnt_from]
     return ModelInfo(
         variant=config.variant,
         classes=store.labels.classes,
@@ -140,7 +139,7 @@ def build_info(config: RunConfig, store: FrameStore) -> ModelInfo:
         split=config.data.split,
         recipe=config.recipe_name,
         epochs=config.recipe.epochs,
-        # A name, not the place where this machine keeps it.
-        started_from=Path(config.init).name if config.init else "",
-        licence=licence_of(config.data.name),
+        started_from=source_name(config.init) if config.init else "",
+        taught_by=tuple(map(source_name, config.teachers)),
+        licence=licence_of(config.data.name, sources),
     )

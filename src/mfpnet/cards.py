@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from mfpnet.info import ModelInfo
@@ -14,8 +15,8 @@ _LIMITS = {
     "camvid": (
         "One city (Cambridge), seen from a car by daylight and at dusk: nothing is known of other "
         "cities, other viewpoints, night, rain or snow.",
-        "Learnt from frames of 360x480: larger pictures are scaled down to that, and what is "
-        "small in them is lost.",
+        "Learnt from frames of {size}: larger pictures are scaled down to that, and what is small "
+        "in them is lost.",
         "Eleven classes: whatever is none of them is called one of them all the same.",
     ),
     "synthetic": (
@@ -27,14 +28,22 @@ _LIMITS = {
 WEAK_IOU = 0.5
 
 
-def licence_of(data: str) -> str:
-    """The limit that training data puts on weights."""
-    return _LICENCES.get(data, "that of the training data")
+def licence_of(data: str, sources: Iterable[str] = ()) -> str:
+    """The limit on weights: of the training data, and of all weights that they learnt from.
+
+    Args:
+        data: name of the training data.
+        sources: licences of weights that the training went on from or was taught by.
+    """
+    own = _LICENCES.get(data, "that of the training data")
+    limits = [each for each in dict.fromkeys((own, *sources)) if each != _LICENCES["synthetic"]]
+    return "; ".join(limits) or own
 
 
 def limits_of(info: ModelInfo) -> list[str]:
     """What is known not to work, in sentences: by the training data, and read off the scores."""
-    limits = list(_LIMITS.get(info.data, ()))
+    size = "x".join(map(str, info.input_size))
+    limits = [text.format(size=size) for text in _LIMITS.get(info.data, ())]
     if info.score is None:
         return [*limits, "Nobody has measured what these weights are worth."]
     scored = list(zip(info.classes, info.iou, strict=False))

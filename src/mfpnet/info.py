@@ -25,6 +25,7 @@ class ModelInfo:
         recipe: name of the training recipe.
         epochs: passes over the training data.
         started_from: name of the weights that the training went on from, empty for random ones.
+        taught_by: names of the teachers' weights.
         score: test mIoU in 0 to 1, or None where it has not been measured.
         score_on: what the score was measured on.
         score_frames: how many frames that were.
@@ -46,6 +47,7 @@ class ModelInfo:
     recipe: str = "unknown"
     epochs: int = 0
     started_from: str = ""
+    taught_by: tuple[str, ...] = ()
     score: float | None = None
     score_on: str = ""
     score_frames: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -11,16 +12,16 @@ from mfpnet.errors import MfpnetError, unknown_name
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 OptimizerName = Literal["adam", "adamw", "sgd"]
 
-# Names, what is allowed of them, and how to say it.
+# Names, what is allowed of them, and how to say it; infinity passes none.
 _RULES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
     (
         ("epochs", "batch_size", "accumulate", "learning_rate", "loss_stride", "temperature"),
-        lambda value: value > 0,
+        lambda value: 0 < value < math.inf,
         "above 0",
     ),
     (
-        ("colour", "warmup_epochs", "full_frame_epochs", "weight_decay", "lovasz"),
-        lambda value: value >= 0,
+        ("colour", "warmup_epochs", "full_frame_epochs", "weight_decay", "lovasz", "power"),
+        lambda value: 0 <= value < math.inf,
         "0 or more",
     ),
     (
@@ -28,7 +29,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
         lambda value: 0 <= value <= 1,
         "0 to 1",
     ),
-    (("ema",), lambda value: 0 <= value < 1, "0 (off) or below 1"),
+    (("ema", "momentum"), lambda value: 0 <= value < 1, "0 (off) or below 1"),
 )
 
 
@@ -41,8 +42,8 @@ class Recipe:
         batch_size: frames a step.
         accumulate: steps whose gradients are summed before the weights move.
         crop_size: (H, W) of a training crop.
-        input_size: (H, W) to which frames are brought before anything else, and at which the
-            network will predict; None for their own size.
+        input_size: (H, W) to which frames are brought before anything else, and to which larger
+            pictures are when it predicts; None for their own size.
         full_frame_epochs: the last epochs train on crops of the whole frame's size: far taps of
             the dilated convolutions lie outside a small crop and would stay untrained.
         scale: smallest and largest factor on a frame.
@@ -59,7 +60,8 @@ class Recipe:
         lovasz: weight of the Lovasz-softmax loss beside the cross-entropy, 0 for none.
         lovasz_from: it counts once this share of the training is over, 0 to 1.
         auxiliary: weight of each auxiliary head's loss, 0 for no such heads.
-        rare_crops: share of the crops that are aimed at a class with less than half its share.
+        rare_crops: share of the crops that are aimed at a class with less than half an even share
+            of the pixels.
         distillation: share of the teachers' opinion in the loss, where there are teachers.
         temperature: of the teachers' opinion, above 1 for softer ones.
         ema: decay of the averaged weights, 0 for none; the averaged ones are evaluated and saved.
@@ -143,11 +145,13 @@ CAMVID_STRONG = Recipe(
     ema=0.999,
 )
 
-# camvid_cpu: what a hundred minutes of one CPU core give mfpnet_fast, from weights that it has.
+# camvid_cpu: what a hundred minutes of one CPU core give mfpnet_fast, or add to what it has.
 #   mfpnet train --recipe camvid_cpu --variant mfpnet_fast --data camvid --root CAMVID \
-#       --split train+val --evaluate-split test --init mfpnet_fast_camvid --threads 1
+#       --split train+val --evaluate-split test --threads 1 [--init mfpnet_fast_camvid]
 #   One CPU core with bfloat16 instructions (elsewhere --precision fp32 is faster), 105 minutes.
-#   54.7 % test mIoU (results/mfpnet_fast_camvid-train.json), from weights of 49.4 %.
+#   54.7 % test mIoU (results/mfpnet_fast_camvid-train.json), from weights of 49.4 % that the
+#   package had at commit 3238f9e; those that it has now are the result. From random weights it
+#   has not been run at this length.
 CAMVID_CPU = Recipe(
     epochs=84,
     full_frame_epochs=6,

@@ -62,10 +62,22 @@ class RunConfig:
     tensorboard: bool = False
 
 
-def without_roots(config: RunConfig) -> RunConfig:
-    """The set-up as it goes into a record: where a machine keeps its data decides nothing."""
+def without_places(config: RunConfig) -> RunConfig:
+    """The set-up as it goes into a record: where a machine keeps things decides nothing."""
     watch = config.evaluate_on and replace(config.evaluate_on, root=None)
-    return replace(config, data=replace(config.data, root=None), evaluate_on=watch)
+    return replace(
+        config,
+        data=replace(config.data, root=None),
+        evaluate_on=watch,
+        init=config.init and source_name(config.init),
+        teachers=tuple(map(source_name, config.teachers)),
+    )
+
+
+def source_name(weights: str) -> str:
+    """What weights are called: a run's by its folder, others by their file or bundled name."""
+    path = Path(weights).absolute()
+    return path.parent.name if path.name == "weights.safetensors" else path.name
 
 
 def write_config(path: Path, config: RunConfig) -> None:
@@ -117,10 +129,24 @@ def changed_recipe(recipe: Recipe, settings: Iterable[str], origin: str) -> Reci
         if not (name and equals and text):
             raise MfpnetError(f"{origin} has '{setting}': write name=value, as in lovasz=0.5.")
         try:
-            changes[name] = yaml.safe_load(text)
+            changes[name] = _value(text)
         except yaml.YAMLError as error:
             raise MfpnetError(f"{origin} has '{setting}': {text!r} is no YAML value.") from error
     return _build(Recipe, {**asdict(recipe), **changes}, _names(Recipe), origin)
+
+
+def _value(text: str) -> Any:
+    """A value as it stands in a config file; 1e-3 and 360x480 as they are typed elsewhere too."""
+    value = yaml.safe_load(text)
+    if not isinstance(value, str):
+        return value
+    sides = value.split("x")
+    if len(sides) == 2 and all(side.isdigit() for side in sides):
+        return [int(side) for side in sides]
+    try:
+        return float(value)
+    except ValueError:
+        return value
 
 
 def _build(kind: type[T], values: Any, known: set[str], path: str | Path) -> T:
@@ -137,8 +163,7 @@ def _build(kind: type[T], values: Any, known: set[str], path: str | Path) -> T:
     for name, value in settings.items():
         if not _fits(value, hints[name]):
             raise MfpnetError(
-                f"'{path}': {name} is {value!r}, which is no {_title(hints[name])}."
-                f"{' Numbers in YAML need a dot: 1.0e-3.' if isinstance(value, str) else ''}"
+                f"'{path}': {name} is {value!r}, which is no {_title(hints[name])}.{_hint(value)}"
             )
     return kind(**settings)
 
@@ -161,7 +186,23 @@ def _fits(value: Any, kind: Any) -> bool:
 
 
 def _title(kind: Any) -> str:
-    return kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind)
+    options = get_args(kind)
+    if get_origin(kind) is Literal:
+        return f"one of {', '.join(options)}"
+    if get_origin(kind) is tuple:
+        many = options[-1] is Ellipsis
+        return "list of " + (_title(options[0]) if many else " and ".join(map(_title, options)))
+    if options:
+        return " or ".join(_title(option) for option in options)
+    return "nothing" if kind is type(None) else str(kind.__name__)
+
+
+def _hint(value: Any) -> str:
+    """YAML takes 1e-3 for a word."""
+    try:
+        return f" Write {float(value)!r}." if isinstance(value, str) else ""
+    except ValueError:
+        return ""
 
 
 def _names(kind: type[Recipe] | type[DataSource] | type[RunConfig]) -> set[str]:

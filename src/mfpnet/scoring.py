@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mfpnet.charts import confusion_picture, iou_bars
@@ -21,6 +22,16 @@ from mfpnet.reliability_chart import reliability_picture
 from mfpnet.runlog import progress_bar
 from mfpnet.setups import data_source
 from mfpnet.show import ERR, percent, say
+
+CHART, MAP = (".png", ".svg", ".pdf"), (".png",)
+SUFFIXES = {
+    "save": (".safetensors",),
+    "picture": CHART,
+    "bars": CHART,
+    "reliability": CHART,
+    "maps": MAP,
+    "worst": MAP,
+}
 
 
 @dataclass(frozen=True)
@@ -48,7 +59,7 @@ def score(options: EvaluateOptions) -> Scored:
     Raises:
         MfpnetError: options that exclude each other, unusable weights, or unusable data.
     """
-    _check_saving(options)
+    _check_files(options)
     predictor = _open_predictor(options)
     dataset = open_dataset(data_source(options.data, options.split))
     name = f"{dataset.name} {dataset.split}"
@@ -101,17 +112,18 @@ def draw(scored: Scored) -> None:
         say(f"reliability: {options.reliability}")
 
 
-def _check_saving(options: EvaluateOptions) -> None:
-    """Refuse what could not be saved before minutes are spent on it."""
-    if options.save is None:
-        return
-    if options.flip or options.scales != (1.0,):
+def _check_files(options: EvaluateOptions) -> None:
+    """Refuse what could not be written before minutes are spent on it."""
+    if options.save and (options.flip or options.scales != (1.0,)):
         raise MfpnetError(
             "--save cannot stand beside --flip or --scales: a card states the plain score. "
             "Leave out one or the other."
         )
-    if options.save.suffix != ".safetensors":
-        raise MfpnetError(f"--save is '{options.save}': give a name that ends in .safetensors.")
+    for name, suffixes in SUFFIXES.items():
+        path: Path | None = getattr(options, name)
+        if path and path.suffix.lower() not in suffixes:
+            ending = " or ".join(suffixes)
+            raise MfpnetError(f"--{name} is '{path}': give a name that ends in {ending}.")
 
 
 def _open_predictor(options: EvaluateOptions) -> Predictor:

@@ -105,7 +105,9 @@ class Session:
         return network
 
 
-def open_session(config: RunConfig, folder: Path, console: Console, stop: StopRequest) -> Session:
+def open_session(
+    config: RunConfig, folder: Path, console: Console, stop: StopRequest, *, resume: bool = False
+) -> Session:
     """Read the data, build the network and everything that trains it.
 
     Raises:
@@ -115,8 +117,8 @@ def open_session(config: RunConfig, folder: Path, console: Console, stop: StopRe
     if config.deterministic:
         make_deterministic(device)
     store, watch = read_data(config, device, console)
-    model = build_network(config, store.labels.num_classes, device)
-    info = build_info(config, store)
+    model = build_network(config, store.labels.num_classes, device, resume=resume)
+    info = build_info(config, store, resume=resume)
     return Session(
         config=config,
         folder=folder,
@@ -179,6 +181,7 @@ def save_state(run: Session) -> None:
         "seconds": run.seconds,
         "threads": torch.get_num_threads(),
         "frames": len(run.store),
+        "info": run.info.as_dict(),
         "commits": run.commits,
     }
     checkpoint.save_checkpoint(run.folder / CHECKPOINT_FILE, state)
@@ -199,6 +202,7 @@ def restore(run: Session) -> None:
         )
     run.commits = [*state["commits"], [state["step"], run.commits[0][1]]]
     run.stepper.restore(state)
+    run.info = ModelInfo.from_dict(state["info"])
     run.losses = [torch.tensor(loss, device=run.device) for loss in state["losses"]]
     run.seconds = float(state["seconds"])
     if run.device.type == "cpu" and state["threads"] != torch.get_num_threads():

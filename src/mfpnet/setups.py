@@ -16,7 +16,7 @@ from mfpnet.runs import CONFIG_FILE, RunConfig, changed_recipe, read_config
 # What decides between networks by default: one drive of CamVid's training split, never its val.
 DECIDES = {"camvid": ("train-0006R0", "train/0006R0"), "synthetic": ("train", "val")}
 # What may stand beside --resume and beside --config, which bring a set-up of their own.
-BESIDE_RESUME = ("resume", "model", "threads", "json_file")
+BESIDE_RESUME = ("resume", "model", "root", "threads", "json_file")
 BESIDE_CONFIG = ("config", "model", "out", "threads", "json_file")
 RECIPE_OPTIONS = (
     "epochs",
@@ -66,7 +66,15 @@ def config_to_resume(options: TrainOptions, folder: Path) -> RunConfig:
     if not (folder / CONFIG_FILE).is_file():
         raise MfpnetError(f"'{folder}' holds no run: it has no {CONFIG_FILE}. Check --resume.")
     config = _agreed_config(folder / CONFIG_FILE, options.model)
-    return replace(config, threads=options.threads or config.threads)
+    config = replace(config, threads=options.threads or config.threads)
+    return _moved(config, options.data.root) if options.data.root else config
+
+
+def _moved(config: RunConfig, root: Path) -> RunConfig:
+    """The same run where its data lies in another place."""
+    place = str(root.absolute())
+    watch = config.evaluate_on and replace(config.evaluate_on, root=place)
+    return replace(config, data=replace(config.data, root=place), evaluate_on=watch)
 
 
 def config_from_file(options: TrainOptions, path: Path) -> RunConfig:
@@ -125,8 +133,8 @@ def config_from_options(options: TrainOptions) -> RunConfig:
         evaluate_on=watch,
         evaluate_every=options.evaluate_every,
         evaluate_last=options.evaluate_last,
-        init=options.init,
-        teachers=tuple(options.teacher.split(",")) if options.teacher else (),
+        init=_placed(options.init) if options.init else None,
+        teachers=_teachers(options.teacher),
         seed=options.seed,
         device=options.device,
         threads=options.threads,
@@ -154,20 +162,37 @@ def _network_name(options: TrainOptions) -> str:
     return model
 
 
+def _teachers(text: str | None) -> tuple[str, ...]:
+    names = text.split(",") if text else []
+    if not all(names):
+        raise MfpnetError(f"--teacher is '{text}': write weights, with a comma between several.")
+    return tuple(map(_placed, names))
+
+
+def _placed(weights: str) -> str:
+    """A path as an absolute one, so that a run can be resumed from another folder."""
+    path = Path(weights)
+    is_path = path.exists() and (path.suffix or "/" in weights or path.is_dir())
+    return str(path.absolute()) if is_path else weights
+
+
 def check_config(config: RunConfig) -> None:
     """Look for all that a run needs before it reads any frame and leaves anything behind.
 
     Raises:
         MfpnetError: no such network, weights, data or device.
     """
-    from mfpnet.checkpoint import find_weights
+    from mfpnet.checkpoint import copy_weights
     from mfpnet.device import choose_device
+    from mfpnet.teachers import check_teacher
     from mfpnet.variants import create_network
 
-    for weights in (*config.teachers, *([config.init] if config.init else [])):
-        find_weights(weights)
-    dataset = open_dataset(config.data)
-    create_network(config.variant, dataset.labels.num_classes)
+    labels = open_dataset(config.data).labels
+    network = create_network(config.variant, labels.num_classes)
+    if config.init:
+        copy_weights(config.init, network)
+    for weights in config.teachers:
+        check_teacher(weights, labels.classes)
     if config.evaluate_on:
         open_dataset(config.evaluate_on)
     choose_device(config.device)
@@ -182,4 +207,18 @@ def _recipe(name: str, options: TrainOptions) -> Recipe:
     }
     if options.crop_size:
         changes["crop_size"] = parse_size(options.crop_size, "--crop-size")
-    return changed_recipe(replace(get_recipe(name), **changes), options.set, "--set")
+    for setting in options.set:
+        if (field := setting.partition("=")[0]) in changes:
+            raise MfpnetError(f"{field} is given twice, by its own option and by --set.")
+    recipe = changed_recipe(replace(get_recipe(name), **changes), options.set, "--set")
+    _check_distillation(recipe, options)
+    # A foreign decoder has no stages for auxiliary heads, and a record should not claim any.
+    return replace(recipe, auxiliary=0.0) if options.model else recipe
+
+
+def _check_distillation(recipe: Recipe, options: TrainOptions) -> None:
+    if options.teacher and recipe.distillation == 0:
+        raise MfpnetError("distillation is 0: --teacher would be asked and never listened to.")
+    for name in ("distillation", "temperature"):
+        if not options.teacher and any(each.startswith(f"{name}=") for each in options.set):
+            raise MfpnetError(f"--set has {name}, which is about teachers: name one by --teacher.")

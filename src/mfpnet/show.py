@@ -86,6 +86,7 @@ def show_card(title: str, card: Mapping[str, Any]) -> None:
         "trained on": f"{card['data']} {card['split']}",
         "recipe": f"{card['recipe']}, {counted(card['epochs'], 'epoch')}",
         **({"went on from": card["started_from"]} if card["started_from"] else {}),
+        **({"taught by": ", ".join(card["taught_by"])} if card["taught_by"] else {}),
         "frames": f"{_cell('size', card['input_size'])}, larger ones are scaled down",
         "parameters": f"{card['parameters']:,}" if known else "not known without its code",
         "file": f"{card['bytes'] / 1e6:.2f} MB",

@@ -31,6 +31,7 @@ class Stepper:
         loss_stride: the loss sees logits at every n-th row and column; other than 1 needs a network
             whose `forward` takes a `stride`.
         check_every: batches between checks that the loss is finite; each check waits for a GPU.
+        compiled: run the steps, and nothing else, through `torch.compile`.
     """
 
     def __init__(
@@ -46,11 +47,13 @@ class Stepper:
         ema: EMA | None = None,
         check_every: int = 1,
         loss_stride: int = 1,
+        compiled: bool = False,
     ) -> None:
         self.model, self.optimizer, self.ema = model, optimizer, ema
         self.total_steps, self.warmup_steps, self.power = total_steps, warmup_steps, power
         self.accumulate, self.dtype, self.check_every = accumulate, dtype, check_every
         self.loss_stride = loss_stride
+        self._forward: Callable[..., Any] = torch.compile(model) if compiled else model
         self.step = 0
         self._peaks = [group["lr"] for group in optimizer.param_groups]
         self._scaler = torch.amp.GradScaler(
@@ -91,8 +94,8 @@ class Stepper:
 
     def _logits(self, images: Tensor) -> Any:
         if self.loss_stride == 1:
-            return self.model(images)
-        return self.model(images, stride=self.loss_stride)
+            return self._forward(images)
+        return self._forward(images, stride=self.loss_stride)
 
     def _strided(self, targets: Tensor) -> Tensor:
         """Every n-th row and column, beginning at each offset in turn.

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from mfpnet.checkpoint import load_model
+from mfpnet.checkpoint import load_model, read_info
 from mfpnet.errors import MfpnetError
+from mfpnet.foreign import is_foreign
 from mfpnet.info import ModelInfo
 
 
@@ -82,16 +83,29 @@ def load_teachers(
     return Teachers(teachers, temperature=temperature, dtype=dtype)
 
 
-def _load(name: str, pupil: ModelInfo, device: torch.device) -> Teacher:
-    network = load_model(name)
-    info = network.info
-    assert info is not None
-    if info.classes != pupil.classes:
+def check_teacher(name: str, classes: tuple[str, ...]) -> ModelInfo:
+    """What travels with a teacher's weights, if they can teach a network with these classes.
+
+    Raises:
+        MfpnetError: they cannot be read, are somebody else's network's, or know other classes.
+    """
+    info = read_info(name)
+    if is_foreign(info.variant):
+        raise MfpnetError(
+            f"the teacher '{name}' is somebody else's network ({info.variant}): a teacher must be "
+            f"one of mfpnet itself."
+        )
+    if info.classes != classes:
         raise MfpnetError(
             f"the teacher '{name}' knows {len(info.classes)} classes "
-            f"({', '.join(info.classes[:4])}, ...), the data has {len(pupil.classes)} "
-            f"({', '.join(pupil.classes[:4])}, ...): a teacher must know the same, in one order."
+            f"({', '.join(info.classes[:4])}, ...), the data has {len(classes)} "
+            f"({', '.join(classes[:4])}, ...): a teacher must know the same, in one order."
         )
+    return info
+
+
+def _load(name: str, pupil: ModelInfo, device: torch.device) -> Teacher:
+    info, network = check_teacher(name, pupil.classes), load_model(name)
     ours, theirs = (
         [torch.tensor(values).view(-1, 1, 1) for values in (each.mean, each.std)]
         for each in (pupil, info)

@@ -23,7 +23,7 @@ from mfpnet.interrupt import catch_stop
 from mfpnet.predict import Predictor
 from mfpnet.records import environment
 from mfpnet.runlog import Bar, MetricsLog, format_seconds, progress_bar
-from mfpnet.runs import CONFIG_FILE, RunConfig, without_roots, write_config
+from mfpnet.runs import CONFIG_FILE, RunConfig, without_places, write_config
 from mfpnet.session import (
     Session,
     augmented_batches,
@@ -75,10 +75,12 @@ def train(
     _prepare_folder(folder, config, resume)
     try:
         with catch_stop(lambda: console.print("stopping after this step ...")) as stop:
-            run = open_session(config, folder, console, stop)
+            run = open_session(config, folder, console, stop, resume=resume)
             if resume:
                 restore(run)
             run.log = MetricsLog(folder, keep_epochs=run.epoch, tensorboard=config.tensorboard)
+            if resume and run.stepper.step == run.epoch * run.steps_per_epoch:
+                _evaluate_if_due(run)  # the last sitting may have ended in the middle of it
             while run.stepper.step < run.stepper.total_steps:
                 _train_epoch(run)
         return _finish(run)
@@ -153,7 +155,12 @@ def _close_epoch(run: Session) -> None:
     run.log.add(record)
     if _is_due(run):
         save_state(run)
-    if run.watch and _is_evaluated(run):
+    _evaluate_if_due(run)
+
+
+def _evaluate_if_due(run: Session) -> None:
+    scored = not run.log.records or "miou" in run.log.records[-1]
+    if run.watch and _is_evaluated(run) and not scored:
         run.log.amend({"miou": _evaluate(run).scores.miou})
 
 
@@ -211,7 +218,7 @@ def _finish(run: Session) -> dict[str, Any]:
         run.log.amend({"miou": evaluation.scores.miou})
     checkpoint.save_weights(run.folder / checkpoint.WEIGHTS_FILE, network, network.info or run.info)
     result = {
-        "config": asdict(without_roots(run.config)),
+        "config": asdict(without_places(run.config)),
         "parameters": count_parameters(network),
         "frames": len(run.store),
         "steps": run.stepper.step,

@@ -168,10 +168,15 @@ def benchmark(options: given.BenchmarkOptions) -> int:
     """`mfpnet benchmark`."""
     from mfpnet.benchmark import EPOCH_FRAMES, EPOCHS, training_throughput
 
-    smallest = min(options.batch_size, default=0)
+    if not options.batch_size:
+        raise MfpnetError("--batch-size names no size: give one or more, as in 8 16.")
+    smallest = min(options.batch_size)
     check_at_least(1, batch_size=smallest, rounds=options.rounds, threads=options.threads)
+    size = parse_size(options.size, "--size")
+    if min(size) < 32:
+        raise MfpnetError(f"--size is '{options.size}': at least 32x32.")
     record = training_throughput(
-        size=parse_size(options.size, "--size"),
+        size=size,
         batch_sizes=options.batch_size,
         device=options.device,
         threads=options.threads,
