@@ -203,7 +203,8 @@ SYNTHETIC = Recipe(
 # synthetic_long: drawn scenes for weights that carry no licence limit.
 #   mfpnet train --recipe synthetic_long --variant mfpnet_fast --data synthetic --scenes 1200 \
 #       --evaluate-split test --threads 1
-#   One CPU core with bfloat16 instructions (elsewhere --precision fp32 is faster).
+#   One CPU core with bfloat16 instructions (elsewhere --precision fp32 is faster), 29 minutes.
+#   71.7 % mIoU on unseen scenes (results/mfpnet_fast_synthetic-train.json).
 SYNTHETIC_LONG = Recipe(
     epochs=20,
     batch_size=8,
