@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from mfpnet.datasets import SyntheticStreets
 from mfpnet.errors import MfpnetError
@@ -16,9 +15,10 @@ from mfpnet.evaluate import MAX_BLOCKS, Evaluation, evaluate, with_scores
 from mfpnet.files import read_json, write_json
 from mfpnet.info import ModelInfo
 from mfpnet.labels import CAMVID, LabelSet
-from mfpnet.model import MFPNet, MFPNetConfig
+from mfpnet.model import MFPNet
 from mfpnet.pictures import Image, Labels
 from mfpnet.predict import Prediction, Predictor
+from samples import INFO, tiny_network
 
 SIZE = (12, 16)
 
@@ -61,28 +61,8 @@ class Reader(Predictor):
 
 @pytest.fixture(scope="module")
 def model() -> MFPNet:
-    torch.manual_seed(0)
-    config = MFPNetConfig(
-        num_classes=11,
-        stem_channels=8,
-        stem_convs=1,
-        channels=(8, 12, 16),
-        strides=(4, 8, 16),
-        dilations=((1,), (2,), (4,)),
-        nodes=4,
-        head_channels=8,
-        aspp_dilations=(2,),
-    )
-    network = MFPNet(config)
-    network.info = ModelInfo(
-        variant="tiny",
-        classes=CAMVID.classes,
-        palette=CAMVID.palette,
-        mean=(0.4, 0.4, 0.4),
-        std=(0.3, 0.3, 0.3),
-        ignore_index=11,
-        input_size=(48, 64),
-    )
+    network = tiny_network()
+    network.info = dataclasses.replace(INFO, input_size=(48, 64))
     return network
 
 

@@ -11,40 +11,21 @@ import pytest
 import torch
 from torch import Tensor
 
+import samples
 from mfpnet.checkpoint import save_weights
 from mfpnet.errors import MfpnetError
-from mfpnet.info import ModelInfo
 from mfpnet.labels import CAMVID
 from mfpnet.layers import resize
-from mfpnet.model import MFPNet, MFPNetConfig
+from mfpnet.model import MFPNet
 from mfpnet.pictures import Image
 from mfpnet.predict import Prediction, Predictor, labels_at
+from samples import tiny_network
 
-INFO = ModelInfo(
-    variant="tiny",
-    classes=CAMVID.classes,
-    palette=CAMVID.palette,
-    mean=(0.4, 0.41, 0.42),
-    std=(0.3, 0.31, 0.32),
-    ignore_index=11,
-    input_size=(96, 128),
-)
+INFO = dataclasses.replace(samples.INFO, input_size=(96, 128))
 
 
 def tiny(num_classes: int = 11) -> MFPNet:
-    torch.manual_seed(0)
-    config = MFPNetConfig(
-        num_classes=num_classes,
-        stem_channels=8,
-        stem_convs=1,
-        channels=(8, 12, 16),
-        strides=(4, 8, 16),
-        dilations=((1,), (2,), (4,)),
-        nodes=4,
-        head_channels=8,
-        aspp_dilations=(2,),
-    )
-    model = MFPNet(config).eval()
+    model = tiny_network(num_classes=num_classes).eval()
     classes = tuple(f"class {index}" for index in range(num_classes))
     model.info = INFO if num_classes == 11 else dataclasses.replace(INFO, classes=classes)
     return model

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import pickle
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+import samples
 from mfpnet import checkpoint
 from mfpnet.checkpoint import (
     copy_weights,
@@ -18,48 +19,21 @@ from mfpnet.checkpoint import (
     save_weights,
 )
 from mfpnet.errors import MfpnetError
-from mfpnet.info import ModelInfo
-from mfpnet.labels import CAMVID
-from mfpnet.model import MFPNet, MFPNetConfig
+from mfpnet.model import MFPNet
+from samples import TINY, tiny_network
 
-TINY = MFPNetConfig(
-    num_classes=11,
-    stem_channels=8,
-    stem_convs=1,
-    channels=(8, 12, 16),
-    strides=(4, 8, 16),
-    dilations=((1,), (2,), (4,)),
-    nodes=4,
-    head_channels=8,
-    aspp_dilations=(2,),
-)
-INFO = ModelInfo(
-    variant="tiny",
-    classes=CAMVID.classes,
-    palette=CAMVID.palette,
-    mean=(0.4, 0.41, 0.42),
-    std=(0.3, 0.31, 0.32),
-    ignore_index=11,
-    input_size=(64, 96),
-    score=0.5,
-    score_on="Straße",
-)
-
-
-def tiny(**changes: Any) -> MFPNet:
-    torch.manual_seed(0)
-    return MFPNet(MFPNetConfig(**{**vars(TINY), **changes}))
+INFO = dataclasses.replace(samples.INFO, score=0.5, score_on="Straße")
 
 
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
     path = tmp_path / "weights.safetensors"
-    save_weights(path, tiny(), INFO)
+    save_weights(path, tiny_network(), INFO)
     return path
 
 
 def test_loaded_network_is_the_saved_one(tmp_path: Path) -> None:
-    model = tiny()
+    model = tiny_network()
     images = torch.randn(2, 3, 64, 96)
     model(images)  # moves the batch norm statistics away from their start
     save_weights(tmp_path / "w.safetensors", model, INFO)
@@ -79,7 +53,7 @@ def test_run_folder_and_text_path_are_names_too(weights: Path) -> None:
 def test_same_network_gives_the_same_file(tmp_path: Path) -> None:
     contents = set()
     for number in range(8):
-        save_weights(tmp_path / f"{number}.safetensors", tiny(), INFO)
+        save_weights(tmp_path / f"{number}.safetensors", tiny_network(), INFO)
         contents.add((tmp_path / f"{number}.safetensors").read_bytes())
     assert len(contents) == 1
 
@@ -89,11 +63,11 @@ def truncate(path: Path) -> None:
 
 
 def as_pickle(path: Path) -> None:
-    torch.save(tiny().state_dict(), path)
+    torch.save(tiny_network().state_dict(), path)
 
 
 def as_old_pickle(path: Path) -> None:
-    torch.save(tiny().state_dict(), path, _use_new_zipfile_serialization=False)
+    torch.save(tiny_network().state_dict(), path, _use_new_zipfile_serialization=False)
 
 
 def as_plain_pickle(path: Path) -> None:
@@ -149,7 +123,7 @@ def test_unusable_weights_are_named(
 
 
 def test_weights_of_another_number_of_classes(weights: Path) -> None:
-    model = tiny(num_classes=7)
+    model = tiny_network(num_classes=7)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     with pytest.raises(MfpnetError, match=r"classifier.* is \(11.* and \(7.*number of classes"):
         copy_weights(weights, model)
@@ -158,9 +132,9 @@ def test_weights_of_another_number_of_classes(weights: Path) -> None:
 
 def test_weights_of_another_variant(weights: Path) -> None:
     with pytest.raises(MfpnetError, match=r"from another network: .* names differ"):
-        copy_weights(weights, tiny(attention=False))
+        copy_weights(weights, tiny_network(attention=False))
     with pytest.raises(MfpnetError, match="missing in"):
-        copy_weights(weights, tiny(stem_convs=3))
+        copy_weights(weights, tiny_network(stem_convs=3))
 
 
 def test_weights_are_copied_into_a_network_of_the_same_shape(weights: Path) -> None:
