@@ -122,7 +122,7 @@ def test_anything_else_is_named(returned: object, text: str) -> None:
     [
         ("toy:ToyNet", "there is no module 'toy' for toy:ToyNet, neither in the current folder"),
         ("toys.deep:ToyNet", "there is no module 'toys.deep' for"),
-        ("toys:ToyNat", "unknown factory of module toys 'ToyNat'. Did you mean 'ToyNet'?"),
+        ("toys:ToyNat", "unknown factory in module toys: 'ToyNat'. Did you mean 'ToyNet'?"),
         ("toys:LAYERS", "'LAYERS' of module toys is a value of type int and cannot be called"),
         ("toys:of_nothing", "toys:of_nothing cannot be called with num_classes alone (got an"),
         ("toys:failing", "toys:failing failed: OSError: no weights here"),

@@ -84,6 +84,7 @@ def test_it_trains_in_every_precision(precision: Precision, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # PyTorch's own, of itself
 def test_it_trains_compiled(tmp_path: Path) -> None:
     recipe = replace(CONFIG.recipe, epochs=6)
     train(replace(CONFIG, recipe=recipe, compile=True), tmp_path / "run")

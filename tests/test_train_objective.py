@@ -115,6 +115,7 @@ def test_nothing_is_called_optimistic_that_was_not_asked_for(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # PyTorch's own, of itself
 def test_compiled_training_learns_the_same(tmp_path: Path) -> None:
     losses = []
     for compiled in (False, True):

@@ -128,8 +128,9 @@ def _leads_to(missing: str | None, name: str) -> bool:
 def _factory(module: ModuleType, name: str) -> Callable[..., Any]:
     known = vars(module)
     if name not in known:
-        callables = [key for key, value in known.items() if callable(value) and key[0] != "_"]
-        raise unknown_name(f"factory of module {module.__name__}", name, callables)
+        callables = {k: v for k, v in known.items() if callable(v) and k[0] != "_"}
+        own = [k for k, v in callables.items() if getattr(v, "__module__", "") == module.__name__]
+        raise unknown_name(f"factory in module {module.__name__}:", name, own or callables)
     factory = known[name]
     if not callable(factory):
         raise MfpnetError(
