@@ -153,10 +153,14 @@ def throughput() -> str:
             row["setting"],
             f"{row['images_per_second']:.2f}",
             f"{row['against_eager_fp32']:.2f}",
+            " / ".join(f"{100 * row[f'{p}_share']:.0f}" for p in ("input", "forward", "backward")),
         ]
         for row in record("training-throughput")["rows"]
     ]
-    return table(("network", "setting", "images/s", "against eager fp32"), rows)
+    return table(
+        ("network", "setting", "images/s", "against eager fp32", "input / forward / backward %"),
+        rows,
+    )
 
 
 TABLES: dict[str, Callable[[], str]] = {
