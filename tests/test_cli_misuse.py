@@ -12,7 +12,8 @@ import pytest
 
 import mfpnet
 from mfpnet.cli import main, parse
-from mfpnet.options import AblateOptions, BenchmarkOptions, PredictOptions, TrainOptions
+from mfpnet.deploy_options import BenchmarkOptions
+from mfpnet.options import AblateOptions, PredictOptions, TrainOptions
 
 SMALL = ["--scenes", "4", "--scene-size", "64x64", "--crop-size", "32x64", "--batch-size", "2"]
 

@@ -13,7 +13,6 @@ import pytest
 import torch
 from rich.console import Console
 
-from mfpnet.benchmark import training_throughput
 from mfpnet.datasets import DataSource
 from mfpnet.interrupt import StopRequest
 from mfpnet.losses import cross_entropy
@@ -25,6 +24,7 @@ from mfpnet.runlog import read_metrics
 from mfpnet.runs import CONFIG_FILE, RunConfig, write_config
 from mfpnet.scenes import draw_scene
 from mfpnet.session import augmented_batches, objective_of, open_session
+from mfpnet.throughput import training_throughput
 from mfpnet.train import train
 from mfpnet.trainee import Setting, Trainee
 from mfpnet.transforms import Augmentation, augment

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import tyro
 
+from mfpnet.deploy_options import BenchmarkOptions
 from mfpnet.errors import MfpnetError
 from mfpnet.options import (
     AblateOptions,
-    BenchmarkOptions,
     DataOptions,
     DemoOptions,
     EvaluateOptions,
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(options: Any) -> int:
-    from mfpnet import verbs
+    from mfpnet import deploy_verbs, verbs
 
     verbs_of: dict[type, Callable[[Any], int]] = {
         InfoOptions: verbs.info,
@@ -72,7 +72,7 @@ def _run(options: Any) -> int:
         EvaluateOptions: verbs.evaluate,
         PredictOptions: verbs.predict,
         AblateOptions: verbs.ablate,
-        BenchmarkOptions: verbs.benchmark,
+        BenchmarkOptions: deploy_verbs.benchmark,
         DataOptions: verbs.data,
         DemoOptions: verbs.demo,
     }

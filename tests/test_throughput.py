@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import torch
 
-from mfpnet import benchmark
-from mfpnet.benchmark import ON_CPU, ON_GPU, REFERENCE, training_throughput
+from mfpnet import throughput
 from mfpnet.errors import MfpnetError
 from mfpnet.model import MFPNetConfig
+from mfpnet.throughput import ON_CPU, ON_GPU, REFERENCE, training_throughput
 from mfpnet.trainee import CLASSES, PHASES, Setting, Trainee, WallClock
 from mfpnet.variants import VARIANTS
 
@@ -55,7 +55,7 @@ def measure(**options: Any) -> dict[str, Any]:
 def test_each_network_and_batch_size_meets_each_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     names = [REFERENCE, "channels last, loss stride 2, bf16"]
     compiled = {"compiled": Setting(compiled="default")}
-    monkeypatch.setattr(benchmark, "ON_CPU", {name: ON_CPU[name] for name in names} | compiled)
+    monkeypatch.setattr(throughput, "ON_CPU", {name: ON_CPU[name] for name in names} | compiled)
     record = measure(batch_sizes=(2, 4))
     found = [(row["variant"], row["batch_size"], row["setting"]) for row in record["rows"]]
     assert found == list(itertools.product(["tinier", "tiny"], [2, 4], names))
@@ -67,8 +67,8 @@ def test_each_network_and_batch_size_meets_each_setting(monkeypatch: pytest.Monk
 def test_a_row_agrees_with_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     milliseconds = {REFERENCE: 50.0, "channels last": 20.0}
     settings = {name: ON_CPU[name] for name in milliseconds}
-    monkeypatch.setattr(benchmark, "ON_CPU", settings)
-    monkeypatch.setattr(benchmark, "interleaved_medians", lambda *_, **__: milliseconds)
+    monkeypatch.setattr(throughput, "ON_CPU", settings)
+    monkeypatch.setattr(throughput, "interleaved_medians", lambda *_, **__: milliseconds)
     rows = measure(only=("tiny",))["rows"]
     assert [row["images_per_second"] for row in rows] == [40, 100]
     assert [row["against_eager_fp32"] for row in rows] == [1, 2.5]
@@ -124,7 +124,7 @@ def test_a_clock_tells_milliseconds() -> None:
 def test_a_setting_that_cannot_be_had_costs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = Setting(compiled="no such mode")
     settings = {REFERENCE: ON_CPU[REFERENCE], "broken": broken}
-    monkeypatch.setattr(benchmark, "ON_CPU", settings)
+    monkeypatch.setattr(throughput, "ON_CPU", settings)
     record = measure(only=("tiny",), compiled=True)
     assert [row["setting"] for row in record["rows"]] == [REFERENCE]
     (fault,) = record["failed"]
