@@ -9,23 +9,24 @@ import numpy.typing as npt
 import PIL.Image
 import pytest
 import torch
-from torch import Tensor
 
 import samples
 from mfpnet.checkpoint import save_weights
+from mfpnet.eager import labels_in_strips
+from mfpnet.enlarge import enlarged_labels
 from mfpnet.errors import MfpnetError
 from mfpnet.labels import CAMVID
 from mfpnet.layers import resize
 from mfpnet.model import MFPNet
 from mfpnet.pictures import Image
-from mfpnet.predict import Prediction, Predictor, labels_at
-from samples import tiny_network
+from mfpnet.predict import Prediction, Predictor
+from samples import Recorder, modest_network
 
 INFO = dataclasses.replace(samples.INFO, input_size=(96, 128))
 
 
 def tiny(num_classes: int = 11) -> MFPNet:
-    model = tiny_network(num_classes=num_classes).eval()
+    model = modest_network(num_classes=num_classes)
     classes = tuple(f"class {index}" for index in range(num_classes))
     model.info = INFO if num_classes == 11 else dataclasses.replace(INFO, classes=classes)
     return model
@@ -83,20 +84,17 @@ def test_network_gets_what_it_was_trained_on(predictor: Predictor) -> None:
     mean, std = (torch.tensor(v)[:, None, None] for v in (INFO.mean, INFO.std))
     with torch.no_grad():
         expected = tiny()((unit - mean) / std)
-    assert torch.allclose(predictor.logits(image), expected, atol=1e-5)
-    assert np.array_equal(predictor.predict(image).labels, expected[0].argmax(0).numpy())
+    assert torch.allclose(predictor.logits(image), expected, atol=1e-4)
+    labels = predictor.predict(image).labels
+    assert (labels == expected[0].argmax(0).numpy()).mean() > 0.999
 
 
-def test_network_sees_the_scaled_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    model, seen = tiny(), []
-
-    def forward(image: Tensor) -> Tensor:
-        seen.append(tuple(image.shape))
-        return torch.zeros(1, 11, *image.shape[2:])
-
-    monkeypatch.setattr(model, "forward", forward)
-    prediction = Predictor(model, device="cpu").predict(noise(192, 256))
-    assert seen == [(1, 3, 96, 128)]
+def test_network_sees_the_scaled_picture() -> None:
+    recorder = Recorder()
+    network = recorder.as_network()
+    network.info = INFO
+    prediction = Predictor(network, device="cpu").predict(noise(192, 256))
+    assert recorder.seen == [(96, 128)]
     assert prediction.labels.shape == (192, 256)
 
 
@@ -189,7 +187,7 @@ def test_strips_are_what_one_interpolation_gives(
 ) -> None:
     logits = torch.randn(5, 20, 30, generator=torch.Generator().manual_seed(0))
     whole = resize(logits[None], size)[0].argmax(dim=0).numpy()
-    monkeypatch.setattr("mfpnet.predict.STRIP_VALUES", 5 * size[1] * 7)
-    strips = labels_at(logits, size)
-    assert strips.shape == size
-    assert (strips == whole).mean() > 0.999
+    monkeypatch.setattr("mfpnet.enlarge.STRIP_VALUES", 5 * size[1] * 7)
+    for labels in (labels_in_strips(logits, size), enlarged_labels(logits.numpy(), size)):
+        assert labels.shape == size
+        assert (labels == whole).mean() > 0.999

@@ -16,16 +16,14 @@ from mfpnet.errors import MfpnetError
 from mfpnet.model import MFPNet
 from mfpnet.pictures import Image
 from mfpnet.predict import Predictor
-from samples import INFO, tiny_network
+from samples import INFO, Recorder, modest_network, tiny_network
 
 SIZE = (64, 96)
 
 
 @pytest.fixture(scope="module")
 def model() -> MFPNet:
-    network = tiny_network().eval()
-    network.info = INFO
-    return network
+    return modest_network()
 
 
 def noise(height: int = SIZE[0], width: int = SIZE[1]) -> Image:
@@ -64,7 +62,7 @@ def test_nothing_changes_where_nothing_is_asked_for(model: MFPNet) -> None:
     assert (plain.flip, plain.scales) == (False, (1.0,))
     same = Predictor(model, device="cpu", flip=False, scales=(1,))
     assert torch.equal(plain.logits(noise()), same.logits(noise()))
-    assert torch.allclose(plain.logits(noise()), network_on(model, noise()), atol=1e-5)
+    assert torch.allclose(plain.logits(noise()), network_on(model, noise()), atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -76,8 +74,8 @@ def test_views_are_averaged(model: MFPNet, flip: bool, scales: tuple[float, ...]
     logits = Predictor(model, device="cpu", flip=flip, scales=scales).logits(noise())
     expected = mean_by_hand(model, noise(), (False, True) if flip else (False,), scales)
     assert logits.shape == (1, 11, *SIZE)
-    assert torch.allclose(logits.exp(), expected, atol=1e-5)
-    assert torch.allclose(logits.exp().sum(dim=1), torch.ones(1, *SIZE), atol=1e-5)
+    assert torch.allclose(logits.exp(), expected, atol=1e-4)
+    assert torch.allclose(logits.exp().sum(dim=1), torch.ones(1, *SIZE), atol=1e-4)
     plain = Predictor(model, device="cpu").logits(noise()).softmax(dim=1)
     assert not torch.allclose(plain, expected, atol=1e-3), "a view more should make a difference"
 
@@ -106,20 +104,12 @@ def test_probabilities_too_small_for_a_float_stay_finite() -> None:
     assert logits.min() < -900
 
 
-def test_small_pictures_are_not_made_smaller(
-    model: MFPNet, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen = []
-
-    def forward(image: Tensor) -> Tensor:
-        seen.append(tuple(image.shape[2:]))
-        return torch.zeros(1, 11, *image.shape[2:])
-
-    monkeypatch.setattr(model, "forward", forward)
-    predictor = Predictor(model, device="cpu", scales=(0.25, 2.0))
+def test_small_pictures_are_not_made_smaller() -> None:
+    recorder = Recorder()
+    predictor = Predictor(recorder.as_network(), device="cpu", scales=(0.25, 2.0))
     predictor.logits(noise(32, 48))
     predictor.logits(noise(64, 96))
-    assert seen == [(32, 48), (64, 96), (32, 48), (128, 192)]
+    assert recorder.seen == [(32, 48), (64, 96), (32, 48), (128, 192)]
 
 
 @pytest.mark.parametrize("scales", [(), (0.0,), (1.0, -1.0), (math.inf,), (math.nan,)])

@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import PIL.Image
-import torch
-from torch import Tensor
 
-from mfpnet.checkpoint import load_model
-from mfpnet.device import choose_device
-from mfpnet.draw import overlay
+from mfpnet.backends import is_exported
+from mfpnet.engine import Engine
+from mfpnet.enlarge import Logits
 from mfpnet.errors import MfpnetError
-from mfpnet.files import write_json
 from mfpnet.info import ModelInfo
-from mfpnet.layers import resize
-from mfpnet.pictures import Image, Labels, picture_to_rgb, read_image, resize_image, write_png
-from mfpnet.transforms import normalise
-from mfpnet.variants import Network
+from mfpnet.pictures import (
+    Image,
+    Labels,
+    picture_to_rgb,
+    read_image,
+    reduced,
+    resize_image,
+    resize_labels,
+)
+from mfpnet.strips import count_labels
+from mfpnet.tiles import Tiling, tiled_labels, tiling_of
+
+if TYPE_CHECKING:
+    from mfpnet.variants import Network
 
 # Four halvings leave less than two pixels of anything smaller.
 MIN_SIDE = 32
-# 64 MB of float32 logits in hand at a time.
-STRIP_VALUES = 16_000_000
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class Prediction:
     @property
     def fractions(self) -> dict[str, float]:
         """Share of the pixels of each class, 0 to 1, in class order, absent ones left out."""
-        counts = np.bincount(self.labels.ravel(), minlength=len(self.classes))
+        counts = count_labels(self.labels, len(self.classes))
         return {
             name: float(count / self.labels.size)
             for name, count in zip(self.classes, counts, strict=True)
@@ -59,17 +65,24 @@ class Predictor:
 
     A picture larger than the frames that the network was trained on is scaled down until its
     shorter side is theirs, because a network knows things at the size it has seen them; the labels
-    come back at the picture's own size.
+    come back at the picture's own size. For an exported file of one size the picture is scaled to
+    fit into it.
 
     Args:
-        model: a bundled name, a run folder, a .safetensors file, or a network with `info`.
+        model: a bundled name, a run folder, a .safetensors file, a network with `info`, or an
+            exported file (.onnx, .xml, .pt2, .tflite, .pte), which needs PyTorch only if it is a
+            .pt2 or a .pte.
         device: `auto`, `cpu`, `cuda`, ...
         full_size: predict at the picture's own size, however large.
         flip: look at the mirrored picture too.
         scales: look at the picture at each of these factors. The views' probabilities are averaged.
+        tile: predict at the picture's own size in tiles of this (H, W), blended where they overlap:
+            what it takes in memory beside the picture does not grow with its area.
+        overlap: pixels that tiles share; see `tiles.tiling_of`.
 
     Raises:
-        MfpnetError: the weights cannot be read, or no scale or a bad one is given.
+        MfpnetError: the weights or the file cannot be used, no scale or a bad one is given, or
+            what an exported file cannot do is asked for.
     """
 
     def __init__(
@@ -80,17 +93,16 @@ class Predictor:
         full_size: bool = False,
         flip: bool = False,
         scales: Sequence[float] = (1.0,),
+        tile: tuple[int, int] | None = None,
+        overlap: int | None = None,
     ) -> None:
         self.flip, self.scales = flip, _checked_scales(scales)
-        network = load_model(model) if isinstance(model, str | Path) else model
-        if network.info is None:
-            raise MfpnetError("the network has no info: load it with load_model, or set `info`.")
-        self.info: ModelInfo = network.info
-        self.device = choose_device(device)
-        self.network = network.to(self.device).eval()
-        self.full_size = full_size
-        self._mean = torch.tensor(self.info.mean, device=self.device)
-        self._std = torch.tensor(self.info.std, device=self.device)
+        self.tiling = tiling_of(tile, overlap) if tile else None
+        self.full_size = full_size or self.tiling is not None
+        self.engine = _engine(model, device)
+        self.info: ModelInfo = self.engine.info
+        self._check_tiles()
+        self._check_views()
 
     def predict(self, image: Image | PIL.Image.Image | str | Path) -> Prediction:
         """The labels of one picture.
@@ -103,39 +115,156 @@ class Predictor:
         """
         pixels = _as_rgb(image)
         size = (pixels.shape[0], pixels.shape[1])
-        logits = self.logits(resize_image(pixels, self.network_size(size)))
-        return Prediction(labels_at(logits[0], size), self.info.classes)
+        seen = resize_image(pixels, self.network_size(size))
+        if self.tiling and not self.tiling.holds((seen.shape[0], seen.shape[1])):
+            labels = resize_labels(self._tiled(seen, self.tiling), size)
+        elif self.engine.gives_logits:
+            labels = self.engine.labels_at(self.logits(seen), size)
+        else:
+            labels = resize_labels(self.engine.labels(seen), size)
+        return Prediction(labels, self.info.classes)
 
-    @torch.inference_mode()
-    def logits(self, pixels: Image) -> Tensor:
+    def logits(self, pixels: Image) -> Any:
         """(H, W, 3) uint8 -> (1, num_classes, H, W) float32.
 
-        With several views it is the logarithm of their mean probability; the logits of each are
-        brought back bilinearly before their softmax.
+        A torch tensor for weights, a numpy array for an exported file. With several views it is the
+        logarithm of their mean probability; the logits of each are brought back bilinearly before
+        their softmax.
+
+        Raises:
+            MfpnetError: an exported file that gives labels only.
         """
         if not self.flip and self.scales == (1.0,):
-            return self._forward(pixels)
+            return self.engine.logits(pixels)
         size = (pixels.shape[0], pixels.shape[1])
         views = [(scale, side) for scale in self.scales for side in (1, -1)[: 1 + self.flip]]
-        total: Tensor | None = None
+        total: Any = None
         for scale, side in views:
-            seen = self._forward(resize_image(pixels, _scaled(size, scale))[:, ::side])
-            view = resize(seen, size).log_softmax(dim=1)
-            view = view.flip(-1) if side < 0 else view
-            total = view if total is None else torch.logaddexp(total, view)
-        assert total is not None
+            seen = self.engine.logits(resize_image(pixels, _scaled(size, scale))[:, ::side])
+            view = self.engine.log_probability(seen, size, mirrored=side < 0)
+            total = view if total is None else self.engine.logaddexp(total, view)
         return total - math.log(len(views))
-
-    def _forward(self, pixels: Image) -> Tensor:
-        batch = torch.from_numpy(np.array(pixels, order="C")).to(self.device).permute(2, 0, 1)
-        logits: Tensor = self.network(normalise(batch[None], self._mean, self._std))
-        return logits.float()
 
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """The (H, W) at which a picture of this size is predicted."""
+        if self.engine.size and not self.tiling:
+            factor = min(own / side for own, side in zip(self.engine.size, size, strict=True))
+            return max(round(size[0] * factor), 1), max(round(size[1] * factor), 1)
         shorter = min(size)
         wanted = max(shorter if self.full_size else min(shorter, *self.info.input_size), MIN_SIDE)
         return round(size[0] * wanted / shorter), round(size[1] * wanted / shorter)
+
+    def untiled(self) -> Predictor:
+        """The same one, that looks at every picture as a whole, at its own size where it can."""
+        other = copy(self)
+        other.tiling = None
+        return other
+
+    def _tiled(self, pixels: Image, tiling: Tiling) -> Labels:
+        with self.engine.told_of(reduced(pixels, tiling.tile)):
+            return tiled_labels(self._tile_logits, pixels, tiling)
+
+    def _tile_logits(self, pixels: Image) -> Logits:
+        logits: Logits = self.engine.to_numpy(self.logits(pixels))[0]
+        return logits
+
+    @property
+    def network(self) -> Network:
+        """The network itself, as it was given.
+
+        Raises:
+            MfpnetError: an exported file, which holds none.
+        """
+        from mfpnet.eager import EagerEngine
+
+        if not isinstance(self.engine, EagerEngine):
+            raise MfpnetError(f"this predictor runs a file of {self.engine.backend}, no network.")
+        return self.engine.network
+
+    def _check_tiles(self) -> None:
+        """Refuse tiles that the file cannot be given."""
+        most = self.engine.size
+        if self.tiling and most and not Tiling(most, 0).holds(self.tiling.tile):
+            given, size = ("x".join(map(str, pair)) for pair in (self.tiling.tile, most))
+            raise MfpnetError(f"--tile is {given}, and this file takes {size}: give that, or less.")
+
+    def _check_views(self) -> None:
+        """Refuse what an exported file cannot be asked."""
+        several = self.flip or self.scales != (1.0,) or self.tiling is not None
+        if several and not self.engine.gives_logits:
+            raise MfpnetError(
+                "--flip, --scales and --tile average what several looks give, and this file gives "
+                "labels only: export it again with --output logits, or leave them out."
+            )
+        whole = self.full_size and not self.tiling
+        if self.engine.size and (whole or self.scales != (1.0,)):
+            size = "x".join(map(str, self.engine.size))
+            raise MfpnetError(
+                f"--full-size and --scales need a file that takes any size, and this one takes "
+                f"{size}: export it again with --size dynamic, or leave them out."
+            )
+
+
+def open_predictor(
+    weights: str,
+    *,
+    model: str | None = None,
+    device: str = "auto",
+    full_size: bool = False,
+    flip: bool = False,
+    scales: Sequence[float] = (1.0,),
+    half: bool = False,
+    tile: tuple[int, int] | None = None,
+    overlap: int | None = None,
+) -> Predictor:
+    """A predictor as the command line asks for it.
+
+    Args:
+        weights: a bundled name, a run folder, or a file.
+        model: for weights of somebody else's network, its `package.module:factory`.
+        device: see `Predictor`, like what follows.
+        full_size: likewise.
+        flip: likewise.
+        scales: likewise.
+        half: round the weights to float16 first.
+        tile: see `Predictor`.
+        overlap: likewise.
+
+    Raises:
+        MfpnetError: as `Predictor`, or `model` or `half` is given for an exported file.
+    """
+    network: str | Network = weights
+    if not is_exported(weights):
+        from mfpnet.checkpoint import load_model, round_to_half
+
+        network = load_model(weights, model)
+        if half:
+            round_to_half(network)
+    elif model or half:
+        option = f"--model {model}" if model else "--half"
+        raise MfpnetError(
+            f"{option} is for weights, and '{weights}' is an exported file, in which the network "
+            f"and its precision are settled: leave it out."
+        )
+    return Predictor(
+        network,
+        device=device,
+        full_size=full_size,
+        flip=flip,
+        scales=scales,
+        tile=tile,
+        overlap=overlap,
+    )
+
+
+def _engine(model: str | Path | Network, device: str) -> Engine:
+    if isinstance(model, str | Path) and is_exported(model):
+        from mfpnet.exported import ExportedEngine
+
+        return ExportedEngine(model, device)
+    from mfpnet.eager import EagerEngine
+
+    return EagerEngine(model, device)
 
 
 def _checked_scales(scales: Sequence[float]) -> tuple[float, ...]:
@@ -151,94 +280,6 @@ def _scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:
     """The size times the scale, the shorter side never below `MIN_SIDE`."""
     factor = max(scale, min(MIN_SIDE / min(size), 1.0))
     return round(size[0] * factor), round(size[1] * factor)
-
-
-def labels_at(logits: Tensor, size: tuple[int, int]) -> Labels:
-    """The likeliest class at each pixel of a larger picture: (C, h, w) -> (H, W)."""
-    labels = np.empty(size, dtype=np.uint8 if logits.shape[0] <= 255 else np.uint16)
-    for rows, strip in logit_strips(logits, size):
-        labels[rows] = strip.argmax(dim=0).cpu().numpy()
-    return labels
-
-
-def logit_strips(logits: Tensor, size: tuple[int, int]) -> Iterator[tuple[slice, Tensor]]:
-    """Logits (C, h, w) at the size (H, W) of a larger picture: rows, and their (C, rows, W).
-
-    Bilinear like `layers.resize`, but in strips of rows: the logits of a 12-megapixel photo would
-    take half a gigabyte at once.
-    """
-    step = max(STRIP_VALUES // (logits.shape[0] * size[1]), 1)
-    for first in range(0, size[0], step):
-        rows = range(first, min(first + step, size[0]))
-        strip = _rows_at(logits, size[0], rows)
-        yield slice(rows.start, rows.stop), resize(strip[None], (len(rows), size[1]))[0]
-
-
-def _rows_at(logits: Tensor, height: int, rows: range) -> Tensor:
-    """Some rows of the logits stretched to a height, linearly between centres."""
-    number = torch.arange(rows.start, rows.stop, device=logits.device)
-    position = ((number + 0.5) * logits.shape[1] / height - 0.5).clamp(min=0)
-    above = position.floor().long()
-    below = (above + 1).clamp(max=logits.shape[1] - 1)
-    return torch.lerp(logits[:, above], logits[:, below], (position - above)[None, :, None])
-
-
-@dataclass(frozen=True)
-class PictureReport:
-    """What became of one picture: its class fractions, or why it was skipped."""
-
-    picture: str
-    fractions: dict[str, float]
-    error: str | None = None
-
-
-def predict_files(
-    predictor: Predictor,
-    pictures: Sequence[Path],
-    out: Path,
-    *,
-    on_picture: Callable[[PictureReport], None] | None = None,
-) -> list[PictureReport]:
-    """Predict picture files; a broken one is reported and skipped.
-
-    For `photo.jpg` the folder gets `photo_labels.png` (class indices at the picture's own size),
-    `photo_overlay.png` (with a legend) and `photo.json` (share of each class).
-
-    Raises:
-        MfpnetError: the folder cannot be written.
-    """
-    reports = []
-    for picture, stem in zip(pictures, _stems(pictures), strict=True):
-        try:
-            image = read_image(picture)
-        except MfpnetError as error:
-            report = PictureReport(str(picture), {}, str(error))
-        else:
-            prediction = predictor.predict(image)
-            _write_prediction(predictor.info, image, prediction, out / stem)
-            report = PictureReport(str(picture), prediction.fractions)
-        reports.append(report)
-        if on_picture:
-            on_picture(report)
-    return reports
-
-
-def _stems(pictures: Sequence[Path]) -> list[str]:
-    """Names for the results, with the suffix where two pictures differ in nothing else."""
-    often = Counter(picture.stem for picture in pictures)
-    names = [p.stem if often[p.stem] == 1 else p.name.replace(".", "_") for p in pictures]
-    if twice := [name for name, count in Counter(names).items() if count > 1]:
-        raise MfpnetError(f"two pictures are called '{twice[0]}': predict their folders apart.")
-    return names
-
-
-def _write_prediction(info: ModelInfo, image: Image, prediction: Prediction, stem: Path) -> None:
-    labels = prediction.labels
-    write_png(stem.with_name(f"{stem.name}_labels.png"), labels)
-    drawn = overlay(image, labels, info.palette, info.classes)
-    write_png(stem.with_name(f"{stem.name}_overlay.png"), drawn)
-    size = {"height": labels.shape[0], "width": labels.shape[1]}
-    write_json(stem.with_name(f"{stem.name}.json"), {**size, "fractions": prediction.fractions})
 
 
 def _as_rgb(image: Image | PIL.Image.Image | str | Path) -> Image:
