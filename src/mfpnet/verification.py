@@ -1,0 +1,144 @@
+"""An exported file against the network it came from: the same pictures through both."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from mfpnet.backends import Backend
+from mfpnet.datasets import Dataset
+from mfpnet.deployed import info_of
+from mfpnet.errors import MfpnetError
+from mfpnet.manifest import Manifest, Pixels
+from mfpnet.pictures import Image, resize_image
+from mfpnet.scenes import draw_scene
+from mfpnet.transforms import normalise
+from mfpnet.variants import Network
+
+# The least share of pixels with the network's own label.
+EQUAL_LABELS = {"fp32": 0.999, "fp16": 0.995}
+# The largest difference of logits, as a share of the largest logit.
+DIFFERENCE = {"fp32": 1e-3, "fp16": 5e-2}
+
+# Beside the size of the training frames: odd sides, and a strip.
+_SIZES = ((97, 131), (64, 200))
+
+
+@dataclass(frozen=True)
+class Check:
+    """What one batch came to.
+
+    Attributes:
+        size: (H, W) of its pictures.
+        equal_labels: share of the pixels with equal labels, 0 to 1.
+        max_difference: of the logits; None where the file gives labels.
+        largest_logit: of the network, by magnitude.
+    """
+
+    size: tuple[int, int]
+    equal_labels: float
+    max_difference: float | None
+    largest_logit: float
+
+    def holds(self, precision: str) -> bool:
+        """Whether it is within the limits of `EQUAL_LABELS` and `DIFFERENCE`."""
+        difference = 0.0 if self.max_difference is None else self.max_difference
+        near = difference <= DIFFERENCE[precision] * max(self.largest_logit, 1.0)
+        return near and self.equal_labels >= EQUAL_LABELS[precision]
+
+
+def check_sizes(manifest: Manifest) -> list[tuple[int, int]]:
+    """Three sizes at which to compare: unlike each other where the file takes any."""
+    if manifest.size is not None:
+        return [manifest.size] * 3
+    return [*_SIZES, manifest.info.input_size]
+
+
+def compare(model: Network, backend: Backend, batches: Iterable[Image]) -> list[Check]:
+    """Run batches of pictures, (N, H, W, 3) uint8, through the network and the file.
+
+    Raises:
+        MfpnetError: the file gives something of another shape or type than it says.
+    """
+    info_of(model)
+    reference = copy.deepcopy(model).cpu().float().eval()
+    return [_compared(reference, backend, batch) for batch in batches]
+
+
+def street_batches(sizes: Sequence[tuple[int, int]], batch: int) -> Iterator[Image]:
+    """Drawn streets of each size: unlike noise, they have clear labels and borders."""
+    for number, size in enumerate(sizes):
+        seeds = range(number * batch, (number + 1) * batch)
+        yield np.stack([draw_scene(seed, size).image for seed in seeds])
+
+
+def frame_batches(data: Dataset, size: tuple[int, int] | None, batch: int) -> Iterator[Image]:
+    """All frames of a data set, scaled to (H, W) if given; the last is repeated to fill a batch."""
+    last = len(data) - 1
+    for first in range(0, len(data), batch):
+        frames = [data.load(min(first + place, last))[0] for place in range(batch)]
+        yield np.stack([resize_image(frame, size or frame.shape[:2]) for frame in frames])
+
+
+def overall(checks: Sequence[Check]) -> Check:
+    """Many checks of one size as one: the mean share of equal labels, the largest difference."""
+    differences = [check.max_difference for check in checks if check.max_difference is not None]
+    return Check(
+        checks[0].size,
+        float(np.mean([check.equal_labels for check in checks])),
+        float(np.max(differences)) if differences else None,
+        float(np.max([check.largest_logit for check in checks])),
+    )
+
+
+def as_input(pictures: Image, pixels: Pixels) -> npt.NDArray[np.uint8 | np.float32]:
+    """Pictures (N, H, W, 3) uint8 as an exported file takes them."""
+    if pixels == "uint8":
+        return pictures
+    planes = np.moveaxis(pictures, -1, 1).astype(np.float32) / np.float32(255)
+    return np.ascontiguousarray(planes)
+
+
+def eager_logits(model: Network, pictures: Image) -> Tensor:
+    """The network's own logits (N, C, H, W) for pictures (N, H, W, 3) uint8."""
+    info = info_of(model)
+    images = torch.tensor(pictures).permute(0, 3, 1, 2)
+    with torch.no_grad():
+        logits: Tensor = model(normalise(images, torch.tensor(info.mean), torch.tensor(info.std)))
+    return logits
+
+
+def _compared(model: Network, backend: Backend, pictures: Image) -> Check:
+    manifest = manifest_of(backend)
+    expected = eager_logits(model, pictures).numpy()
+    found = backend.run(as_input(pictures, manifest.pixels))
+    labels, difference = expected.argmax(axis=1), None
+    wanted = labels if manifest.output == "labels" else expected
+    if found.shape != wanted.shape:
+        raise MfpnetError(
+            f"the exported file gives {manifest.output} of shape {found.shape} and not "
+            f"{wanted.shape}: this is a fault of the export, please report it."
+        )
+    if manifest.output == "logits":
+        difference = float(np.abs(found - expected).max())
+        found = found.argmax(axis=1)
+    size = (labels.shape[1], labels.shape[2])
+    equal = float((found == labels).mean())
+    return Check(size, equal, difference, float(np.abs(expected).max()))
+
+
+def manifest_of(backend: Backend) -> Manifest:
+    """What the opened file says of itself.
+
+    Raises:
+        MfpnetError: nothing.
+    """
+    if backend.manifest is None:
+        raise MfpnetError("the exported file has no manifest, so nobody knows what it takes.")
+    return backend.manifest
