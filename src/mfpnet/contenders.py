@@ -1,0 +1,181 @@
+"""Every backend that can run a network here, by name."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from mfpnet.backends import Backend, open_backend
+from mfpnet.checkpoint import load_model
+from mfpnet.deployed import info_of
+from mfpnet.errors import MfpnetError, unknown_name
+from mfpnet.foreign import file_name
+from mfpnet.pictures import Image
+from mfpnet.runners import ON_CPU, ON_GPU, Array, Job, Runner, torch_runner
+from mfpnet.subjects import Subject, names_weights, subject_of
+from mfpnet.writing import SUFFIXES, write_exported
+
+# The runtime of each exported format, all on the CPU.
+RUNTIMES: dict[str, str] = {
+    "onnxruntime": "onnx",
+    "openvino": "openvino",
+    "torch-export": "torch-export",
+    "litert": "litert",
+    "executorch": "executorch",
+}
+
+
+def backend_names(
+    device: torch.device,
+    *,
+    only: Sequence[str] = (),
+    precisions: Sequence[str] = (),
+    compiled: bool = True,
+) -> list[str]:
+    """The backends to measure on a device.
+
+    Args:
+        device: on a GPU, the runtimes of exported files are left out unless `only` names them.
+        only: some of them, all when empty.
+        precisions: of weights and features, all when empty.
+        compiled: include those that go through `torch.compile`.
+
+    Raises:
+        MfpnetError: there is none of a name, or nothing is left.
+    """
+    settings = ON_GPU if device.type == "cuda" else ON_CPU
+    for name in only:
+        if name not in (*settings, *RUNTIMES):
+            raise unknown_name(f"backend on {device.type}", name, (*settings, *RUNTIMES))
+    wanted = only or (*settings, *(RUNTIMES if device.type == "cpu" else ()))
+    names = [
+        name
+        for name in wanted
+        if (compiled or not (name in settings and settings[name].compiled))
+        and (not precisions or precision_of(name, device) in precisions)
+    ]
+    if not names:
+        raise MfpnetError("--only and --precision leave no backend to measure: give one less.")
+    return names
+
+
+def precision_of(backend: str, device: torch.device) -> str:
+    """The precision that a backend's name stands for."""
+    settings = ON_GPU if device.type == "cuda" else ON_CPU
+    return settings[backend].precision if backend in settings else "fp32"
+
+
+def runtime_of(path: Path) -> str:
+    """The runtime of an exported file."""
+    return next(name for name, format in RUNTIMES.items() if SUFFIXES[format] == path.suffix)
+
+
+def contender(subject: Subject, backend: str, job: Job, folder: Path) -> Runner:
+    """A subject ready to run; a network is exported to the folder where the backend needs a file.
+
+    Raises:
+        MfpnetError: a package is missing, or the file does not fit the job.
+        Exception: whatever a backend raises when it cannot run a network.
+    """
+    with warnings.catch_warnings():
+        # Tracers and compilers speak of their own future.
+        warnings.simplefilter("ignore")
+        if subject.network is None:
+            assert subject.path is not None
+            return file_runner(subject.path, job)
+        settings = ON_GPU if job.device.type == "cuda" else ON_CPU
+        if backend in settings:
+            return torch_runner(subject.network, settings[backend], job)
+        return file_runner(exported_file(subject, backend, job, folder), job)
+
+
+def exported_file(subject: Subject, backend: str, job: Job, folder: Path) -> Path:
+    """The network as a file for a runtime, made where it is not there yet."""
+    format = RUNTIMES[backend]
+    height, width = job.size
+    name = f"{file_name(subject.name)}-{height}x{width}-{job.batch}-{job.output}"
+    path = folder / f"{name}{SUFFIXES[format]}"
+    if not path.exists():
+        assert subject.network is not None
+        write_exported(
+            subject.network,
+            path,
+            format=format,
+            size=job.size,
+            output=job.output,
+            batch=job.batch,
+        )
+    return path
+
+
+def file_runner(path: Path, job: Job) -> Runner:
+    """An exported file in its runtime.
+
+    Raises:
+        MfpnetError: the file cannot be used, or does not take the job's pictures.
+    """
+    backend = open_backend(path, threads=job.threads, foreign=True)
+    _check_fits(path, backend, job)
+
+    def load(pictures: Image) -> Array:
+        return _as_input(pictures, backend)
+
+    precision = backend.manifest.precision if backend.manifest else "unknown"
+    runner = Runner(load, backend.run, np.asarray, lambda: None, precision)
+    runner.run(load(np.zeros((job.batch, *job.size, 3), np.uint8)))
+    return runner
+
+
+def _check_fits(path: Path, backend: Backend, job: Job) -> None:
+    shape = backend.input_shape
+    height, width = job.size
+    pictures = (job.batch, height, width, 3)
+    wanted = pictures if _takes_pictures(backend) else (job.batch, 3, height, width)
+    if len(shape) != 4 or any(s not in (None, w) for s, w in zip(shape, wanted, strict=True)):
+        raise MfpnetError(
+            f"'{path}' takes {'x'.join('?' if s is None else str(s) for s in shape)}, and "
+            f"{'x'.join(map(str, wanted))} is measured: export it for this --size and --batch-size."
+        )
+
+
+def _takes_pictures(backend: Backend) -> bool:
+    if backend.manifest:
+        return backend.manifest.pixels == "uint8"
+    return len(backend.input_shape) == 4 and backend.input_shape[3] == 3
+
+
+def _as_input(pictures: Image, backend: Backend) -> Array:
+    """The pictures as the file takes them."""
+    if not _takes_pictures(backend):
+        scaled = pictures.transpose(0, 3, 1, 2).astype(np.float32) / 255
+        return np.ascontiguousarray(scaled.astype(backend.input_dtype))
+    return np.ascontiguousarray(pictures.astype(backend.input_dtype, copy=False))
+
+
+def requested(subject: Subject, backend: str, job: Job, folder: Path) -> dict[str, Any]:
+    """A contender as plain data, for `rebuilt` in another process; exports what that will open."""
+    exported = subject.network is not None and backend in RUNTIMES
+    path = exported_file(subject, backend, job, folder) if exported else subject.path
+    return {
+        "given": subject.given if path is None else str(path),
+        "classes": len(info_of(subject.network).classes) if subject.network is not None else 0,
+        "backend": backend,
+        "job": asdict(job) | {"device": str(job.device)},
+    }
+
+
+def rebuilt(request: dict[str, Any]) -> Runner:
+    """The contender that was requested, with random weights where it is a network."""
+    told = request["job"]
+    job = Job(**told | {"size": tuple(told["size"]), "device": torch.device(told["device"])})
+    torch.set_num_threads(job.threads)
+    given = request["given"]
+    weights = load_model(given) if names_weights(given) else None
+    subject = subject_of(given, weights, request["classes"])
+    return contender(subject, request["backend"], job, Path())

@@ -1,0 +1,83 @@
+"""How much memory a runner takes, measured in a process that does nothing else.
+
+`python -m mfpnet.footprint` reads what to run as JSON from its standard input, runs it, and prints
+what it took; `footprint` starts it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from mfpnet.contenders import rebuilt
+from mfpnet.errors import MfpnetError
+
+_RUNS = 3
+_PATIENCE = 900  # seconds
+_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+def footprint(request: dict[str, Any]) -> dict[str, int | None]:
+    """Peak memory of a runner in a process of its own.
+
+    Args:
+        request: `contenders.requested`.
+
+    Returns:
+        `memory_mib`: the most that the process had in memory while it ran, over what it had before
+        the network was loaded but its libraries were; `gpu_memory_mib`: what PyTorch took from the
+        GPU, None without one.
+
+    Raises:
+        MfpnetError: the process failed, or the system does not tell.
+    """
+    if not _STATUS.is_file():
+        raise MfpnetError("--memory is measured on Linux only: /proc/self/status tells the peak.")
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "mfpnet.footprint"],
+            input=json.dumps(request),
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE,
+            check=True,
+        )
+    except subprocess.SubprocessError as error:
+        said = str(getattr(error, "stderr", None) or error).strip().splitlines()[-1]
+        raise MfpnetError(f"measuring the memory failed: {said}") from error
+    found: dict[str, int | None] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def _measure(request: dict[str, Any]) -> dict[str, int | None]:
+    with suppress(ImportError):  # PyTorch is loaded already
+        importlib.import_module(request["backend"])
+    before = memory_mib("VmRSS")
+    runner = rebuilt(request)
+    job = request["job"]
+    loaded = runner.load(np.zeros((job["batch"], *job["size"], 3), np.uint8))
+    with suppress(OSError):  # a container can forbid it; then loading the network counts too
+        _CLEAR.write_text("5")  # the peak begins anew
+    for _ in range(_RUNS):
+        runner.fetch(runner.run(loaded))
+    gpu = torch.cuda.max_memory_reserved() // 2**20 if torch.cuda.is_available() else None
+    return {"memory_mib": memory_mib("VmHWM") - before, "gpu_memory_mib": gpu}
+
+
+def memory_mib(entry: str) -> int:
+    """Of this process: `VmRSS` is what it has in memory now, `VmHWM` the most that it had."""
+    lines = _STATUS.read_text("ascii").splitlines()
+    (value,) = (line.split()[1] for line in lines if line.startswith(f"{entry}:"))
+    return int(value) // 1024
+
+
+if __name__ == "__main__":
+    print(json.dumps(_measure(json.load(sys.stdin))))

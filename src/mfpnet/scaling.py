@@ -1,0 +1,235 @@
+"""Latency and memory against picture size, batch size and threads, each point in a fresh process.
+
+`python -m mfpnet.scaling` reads a point as JSON from its standard input, measures it, and prints
+what it found; `scaling` starts one after another.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from mfpnet.backends import is_exported
+from mfpnet.checkpoint import load_model
+from mfpnet.contenders import rebuilt, requested
+from mfpnet.device import used_device
+from mfpnet.errors import MfpnetError
+from mfpnet.footprint import memory_mib
+from mfpnet.latency import timing_of
+from mfpnet.predict import Predictor
+from mfpnet.records import environment
+from mfpnet.runners import Job
+from mfpnet.subjects import Subject, names_weights, subject_of
+
+SIZES = ((128, 128), (256, 256), (360, 480), (512, 1024), (1024, 2048), (10_000, 10_000))
+BATCHES = (1, 2, 4, 8, 16)
+# What is measured where no network is named.
+SCALED = ("mfpnet_fast",)
+# The size of what is measured against batch size and threads.
+FRAME = (360, 480)
+# Beyond this many pixels a picture is predicted in tiles.
+WHOLE_PIXELS = 2048 * 2048
+TILE = (720, 960)
+_PATIENCE = 1800  # seconds
+
+Axis = Literal["size", "batch", "threads"]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What is measured.
+
+    Attributes:
+        sizes: (H, W) of the pictures, one at a time; none leaves this axis out, as below.
+        batches: pictures of 360x480 at a time.
+        threads: counts of them, for one picture of 360x480.
+        rounds: timed runs of each; one of a picture in tiles.
+    """
+
+    sizes: Sequence[tuple[int, int]]
+    batches: Sequence[int]
+    threads: Sequence[int]
+    rounds: int
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        sizes: Sequence[tuple[int, int]] = (),
+        batches: Sequence[int] = (),
+        threads: int | None = None,
+        rounds: int | None = None,
+        on_gpu: bool = False,
+    ) -> Sweep:
+        """What is asked for, and the usual where nothing is; threads vary unless they are given."""
+        vary = threads is None and not on_gpu
+        counts = doubling(os.cpu_count() or 1) if vary else ()
+        return cls(sizes or SIZES, batches or BATCHES, counts, rounds or 5)
+
+    def points(self, job: Job) -> Iterator[tuple[Axis, Job]]:
+        """Each axis, and what one of its points asks for; `job` has what it does not vary."""
+        for size in self.sizes:
+            yield "size", replace(job, size=size, batch=1)
+        for batch in self.batches:
+            yield "batch", replace(job, size=FRAME, batch=batch)
+        for threads in self.threads:
+            yield "threads", replace(job, size=FRAME, batch=1, threads=threads)
+
+
+def doubling(most: int) -> tuple[int, ...]:
+    """1, 2, 4, ... and the last number itself: 6 -> (1, 2, 4, 6)."""
+    return tuple(sorted({min(2**power, most) for power in range(most.bit_length() + 1)}))
+
+
+def scaling(
+    subjects: Sequence[Subject],
+    backends: Sequence[str],
+    sweep: Sweep,
+    *,
+    device: torch.device,
+    threads: int | None = None,
+    told: Callable[[str], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Measure every point; one that fails, for want of memory say, is a row with its reason.
+
+    Args:
+        subjects: the networks or exported files.
+        backends: see `contenders.backend_names`. A picture in tiles runs in the inference form
+            where the backend is one of PyTorch's.
+        sweep: the points.
+        device: of PyTorch's backends.
+        threads: of the CPU where they are not what is varied, None for PyTorch's choice.
+        told: called with what is being measured.
+    """
+    job = Job(FRAME, 1, "labels", device, threads or torch.get_num_threads())
+    rows = []
+    with TemporaryDirectory() as folder:
+        for subject in subjects:
+            for backend in backends:
+                for axis, asked in sweep.points(job):
+                    row = _row(subject, backend, axis, asked)
+                    told("{network}, {backend}: {size}, batch {batch_size}".format(**row))
+                    rows.append(row | _found(subject, backend, asked, sweep.rounds, Path(folder)))
+    return {
+        "what": "scaling",
+        "device": str(device),
+        "rounds": sweep.rounds,
+        "rows": rows,
+        "environment": environment() | used_device(device),
+    }
+
+
+def _row(subject: Subject, backend: str, axis: Axis, job: Job) -> dict[str, Any]:
+    return {
+        "network": subject.name,
+        "backend": backend,
+        "axis": axis,
+        "size": list(job.size),
+        "batch_size": job.batch,
+        "threads": job.threads,
+        "tile": list(TILE) if _in_tiles(job) else None,
+    }
+
+
+def _in_tiles(job: Job) -> bool:
+    return job.size[0] * job.size[1] > WHOLE_PIXELS
+
+
+def _found(subject: Subject, backend: str, job: Job, rounds: int, folder: Path) -> dict[str, Any]:
+    """What a fresh process measured, or why it could not."""
+    nothing = {"median_ms": None, "spread": None, "memory_mib": None, "gpu_memory_mib": None}
+    try:
+        # A picture in tiles is run by what takes a tile and gives logits.
+        seen = replace(job, size=TILE, output="logits") if _in_tiles(job) else job
+        request = requested(subject, backend, seen, folder) | {"rounds": rounds}
+        if _in_tiles(job):
+            request["picture"] = list(job.size)
+        return nothing | {"error": None} | in_fresh_process(request, job.threads)
+    except MfpnetError as error:
+        return nothing | {"error": str(error)}
+
+
+def in_fresh_process(request: dict[str, Any], threads: int) -> dict[str, Any]:
+    """What `python -m mfpnet.scaling` prints for a request.
+
+    Raises:
+        MfpnetError: it failed, was killed or took half an hour; the text is its last line.
+    """
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "mfpnet.scaling"],
+            input=json.dumps(request),
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE,
+            env=os.environ | {"OMP_NUM_THREADS": str(threads)},
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise MfpnetError(f"not done after {_PATIENCE // 60} minutes") from error
+    if done.returncode < 0:
+        raise MfpnetError(f"killed by signal {-done.returncode}: most likely out of memory")
+    if done.returncode:
+        raise MfpnetError((done.stderr.strip() or "it ended without a word").splitlines()[-1])
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def _measure(request: dict[str, Any]) -> dict[str, Any]:
+    torch.set_num_threads(request["job"]["threads"])
+    with suppress(ImportError):  # PyTorch is loaded already
+        importlib.import_module(request["backend"])
+    before = memory_mib("VmRSS")
+    run, rounds = (_tiled(request), 1) if "picture" in request else _plain(request)
+    times = []
+    for _ in range(rounds):
+        begun = time.perf_counter()
+        run()
+        times.append((time.perf_counter() - begun) * 1000)
+    timing = timing_of(times)
+    gpu = torch.cuda.max_memory_reserved() // 2**20 if torch.cuda.is_available() else None
+    return {
+        "median_ms": round(timing.median_ms, 3),
+        "spread": round(timing.spread, 3),
+        "memory_mib": memory_mib("VmHWM") - before,
+        "gpu_memory_mib": gpu,
+    }
+
+
+def _plain(request: dict[str, Any]) -> tuple[Callable[[], object], int]:
+    """A runner, warm."""
+    runner, job = rebuilt(request), request["job"]
+    loaded = runner.load(np.full((job["batch"], *job["size"], 3), 128, np.uint8))
+    runner.fetch(runner.run(loaded))
+    return lambda: runner.fetch(runner.run(loaded)), request["rounds"]
+
+
+def _tiled(request: dict[str, Any]) -> Callable[[], object]:
+    """The prediction of a large picture; the picture and its labels count as memory too."""
+    given = request["given"]
+    if is_exported(given):
+        predictor = Predictor(given, tile=TILE)
+    else:
+        weights = load_model(given) if names_weights(given) else None
+        network = subject_of(given, weights, request["classes"]).network
+        assert network is not None
+        predictor = Predictor(network, device=request["job"]["device"], tile=TILE)
+    picture = np.full((*request["picture"], 3), 128, np.uint8)
+    return lambda: predictor.predict(picture)
+
+
+if __name__ == "__main__":
+    print(json.dumps(_measure(json.load(sys.stdin))))

@@ -1,0 +1,287 @@
+"""A benchmark's record: every backend does the same work, and what is missing costs no other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from mfpnet import comparison, subjects
+from mfpnet.benchmark import benchmark
+from mfpnet.checkpoint import save_weights
+from mfpnet.comparison import Plan
+from mfpnet.contenders import backend_names, contender
+from mfpnet.endtoend import STAGES
+from mfpnet.errors import MfpnetError
+from mfpnet.files import write_json
+from mfpnet.runners import ON_CPU, ON_GPU, REFERENCE, Job, Runner, Setting
+from mfpnet.subjects import Subject, subjects_of
+from samples import INFO, small_and_fast, tiny_network
+
+CPU = torch.device("cpu")
+SIZE = (64, 96)
+PICTURE = np.random.default_rng(0).integers(0, 256, (1, *SIZE, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _tiny() -> Iterator[None]:
+    with small_and_fast() as patch:
+        patch.setattr("mfpnet.ceilings._SIDES_CPU", (256,))
+        patch.setattr("mfpnet.ceilings._COPIED_CPU", 2**22)
+        patch.setattr("mfpnet.endtoend._DRAWN_SIZE", (96, 128))
+        yield
+
+
+def tiny() -> Subject:
+    network = tiny_network().eval()
+    network.info = INFO
+    return Subject("tiny", "tiny", network)
+
+
+@pytest.fixture(scope="module")
+def record() -> dict[str, Any]:
+    plan = Plan(
+        [tiny()],
+        sizes=(SIZE,),
+        device="cpu",
+        threads=1,
+        rounds=3,
+        only=(REFERENCE, "inference-bf16", "onnxruntime", "litert"),
+        layers=True,
+        profile=True,
+    )
+    return benchmark(plan)
+
+
+def test_each_backend_is_measured(record: dict[str, Any]) -> None:
+    (each,) = record["comparisons"]
+    assert (each["size"], each["batch_size"]) == ([64, 96], 1)
+    assert [row["backend"] for row in each["rows"]] == [REFERENCE, "inference-bf16", "onnxruntime"]
+    assert [row["precision"] for row in each["rows"]] == ["fp32", "bf16", "fp32"]
+    for row in each["rows"]:
+        assert 0 < row["median_ms"] <= row["p95_ms"]
+        assert row["images_per_second"] == pytest.approx(1000 / row["median_ms"])
+
+
+def test_each_size_and_batch_size_is_a_run_of_its_own() -> None:
+    sizes = ((32, 64), (64, 32))
+    plan = Plan([tiny()], sizes, (1, 2), device="cpu", threads=1, rounds=1, only=(REFERENCE,))
+    record = benchmark(plan)
+    found = [(tuple(each["size"]), each["batch_size"]) for each in record["comparisons"]]
+    assert found == [((32, 64), 1), ((32, 64), 2), ((64, 32), 1), ((64, 32), 2)]
+    for each in record["comparisons"]:
+        (row,) = each["rows"]
+        rate = 1000 * each["batch_size"] / row["median_ms"]
+        assert row["images_per_second"] == pytest.approx(rate)
+        # The way from file to file is that of one picture.
+        assert (row["end_to_end"] is None) is (each["batch_size"] == 2)
+
+
+def test_what_is_missing_is_said(record: dict[str, Any]) -> None:
+    (fault,) = record["comparisons"][0]["not_measured"]
+    assert (fault["network"], fault["backend"]) == ("tiny", "litert")
+    assert "make export-litert" in fault["reason"]
+
+
+def test_the_labels_are_compared_with_those_of_eager(record: dict[str, Any]) -> None:
+    rows = {row["backend"]: row for row in record["comparisons"][0]["rows"]}
+    assert rows[REFERENCE]["equal_labels"] == 1
+    assert rows["onnxruntime"]["equal_labels"] > 0.999
+    assert 0.5 < rows["inference-bf16"]["equal_labels"] <= 1
+
+
+def test_a_share_of_the_roofline_is_least_over_median(record: dict[str, Any]) -> None:
+    each = record["comparisons"][0]
+    least = math.fsum(layer["bound_ms"] for layer in each["layers"]["tiny"])
+    eager, half, _ = each["rows"]
+    assert eager["roofline_ms"] == pytest.approx(least)
+    assert eager["roofline_share"] == pytest.approx(least / eager["median_ms"])
+    assert half["roofline_ms"] != eager["roofline_ms"]
+
+
+def test_from_file_to_file_is_more_than_the_network(record: dict[str, Any]) -> None:
+    for row in record["comparisons"][0]["rows"]:
+        whole = row["end_to_end"]
+        assert tuple(whole["stages"]) == STAGES
+        assert whole["median_ms"] > whole["stages"]["decode"] + whole["stages"]["write"]
+
+
+def test_the_fastest_of_pytorch_is_profiled(record: dict[str, Any]) -> None:
+    (profile,) = [row["profile"] for row in record["comparisons"][0]["rows"] if row["profile"]]
+    assert sum(part["share"] for part in profile) == pytest.approx(1, abs=0.01)
+    assert any("conv" in part["operation"] for part in profile)
+
+
+def test_the_record_says_where_it_comes_from(record: dict[str, Any], tmp_path: Path) -> None:
+    where = record["environment"]
+    assert (where["device"], where["threads"]) == ("cpu", 1)
+    assert {"onnxruntime", "openvino"} <= set(where["runtimes"])
+    assert len(record["load_average"]) == 2
+    assert record["networks"][0]["parameters"] > 1000
+    write_json(tmp_path / "record.json", record)  # refuses what JSON does not have
+
+
+@pytest.mark.parametrize("output", ["labels", "logits"])
+@pytest.mark.parametrize(
+    "backend", [name for name, setting in ON_CPU.items() if not setting.compiled]
+)
+def test_every_backend_gives_the_same_answer(backend: str, output: Any) -> None:
+    job = Job(SIZE, 1, output, CPU, 1)
+    expected, found = (
+        answer(contender(tiny(), name, job, Path())) for name in (REFERENCE, backend)
+    )
+    assert found.dtype == (np.uint8 if output == "labels" else np.float32)
+    assert found.shape == ((1, *SIZE) if output == "labels" else (1, 11, *SIZE))
+    if output == "labels":
+        assert (found == expected).mean() > (0.9 if "bf16" in backend else 0.999)
+    else:
+        error = np.abs(found - expected).max() / np.abs(expected).max()
+        assert error < (0.1 if "bf16" in backend else 1e-5)
+
+
+def answer(runner: Runner) -> Any:
+    return runner.fetch(runner.run(runner.load(PICTURE)))
+
+
+@pytest.mark.slow
+def test_compiled_code_gives_the_same_answer() -> None:
+    job = Job(SIZE, 1, "labels", CPU, 1)
+    expected, found = (answer(contender(tiny(), n, job, Path())) for n in (REFERENCE, "compiled"))
+    assert (found == expected).mean() > 0.999
+
+
+def test_a_backend_that_breaks_costs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(subject: Subject, backend: str, *rest: Any) -> Runner:
+        if backend == "inference":
+            raise RuntimeError("no kernel\nfor this")
+        return contender(subject, backend, *rest)
+
+    monkeypatch.setattr(comparison, "contender", broken)
+    absent = Subject("segformer-b0", "segformer-b0", absent="needs transformers")
+    plan = Plan(
+        [tiny(), absent],
+        sizes=(SIZE,),
+        device="cpu",
+        threads=1,
+        rounds=1,
+        only=(REFERENCE, "inference"),
+        model_only=True,
+    )
+    (each,) = benchmark(plan)["comparisons"]
+    assert [row["backend"] for row in each["rows"]] == [REFERENCE]
+    assert each["not_measured"] == [
+        {"network": "tiny", "backend": "inference", "reason": "RuntimeError: no kernel"},
+        {"network": "segformer-b0", "backend": "any backend", "reason": "needs transformers"},
+    ]
+
+
+def test_backends_are_chosen_by_name_and_precision() -> None:
+    everything = backend_names(CPU)
+    assert {REFERENCE, "compiled", "onnxruntime", "openvino", "executorch"} <= set(everything)
+    assert "compiled" not in backend_names(CPU, compiled=False)
+    assert backend_names(CPU, precisions=("bf16",)) == ["inference-bf16", "compiled-bf16"]
+    assert backend_names(CPU, only=("openvino",)) == ["openvino"]
+    gpu = backend_names(torch.device("cuda"))
+    assert gpu == list(ON_GPU)
+    assert {"graphs-fp16", "compiled-graphs-bf16"} <= set(gpu)
+    with pytest.raises(MfpnetError, match=r"unknown backend on cpu 'openvin'\. Did you mean 'open"):
+        backend_names(CPU, only=("openvin",))
+    with pytest.raises(MfpnetError, match="leave no backend"):
+        backend_names(CPU, only=("openvino",), precisions=("bf16",))
+
+
+def test_both_devices_begin_with_the_network_as_it_was_trained() -> None:
+    assert ON_CPU[REFERENCE] == ON_GPU[REFERENCE] == Setting(folded=False)
+
+
+def test_names_are_networks_weights_or_files(tmp_path: Path) -> None:
+    save_weights(tmp_path / "tiny.safetensors", tiny_network(), INFO)
+    named = [str(tmp_path / "tiny.safetensors"), "mfpnet_fast"]
+    ours, random = subjects_of(named)
+    assert ours.name == "tiny.safetensors"
+    assert ours.network is not None
+    assert ours.network.info == INFO
+    assert random.network is not None
+    assert random.network.info is not None
+    assert len(random.network.info.classes) == 11  # as many as the weights
+    assert not random.network.training
+    assert [s.name for s in subjects_of(["tiny"], ["tiny", "mfpnet"])] == ["tiny", "mfpnet"]
+
+
+def test_a_name_that_means_nothing_is_explained() -> None:
+    with pytest.raises(MfpnetError, match="Did you mean 'mfpnet_fast'"):
+        subjects_of(["mfpnet_fats"])
+    with pytest.raises(MfpnetError, match=r"there is no file 'none\.onnx'"):
+        subjects_of(["none.onnx"])
+    with pytest.raises(MfpnetError, match="there is no module 'nowhere'"):
+        subjects_of([], ["nowhere:net"])
+
+
+def test_an_installed_peer_that_is_not_installed_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subjects, "find_spec", lambda _: None)
+    (peer,) = subjects_of(["segformer-b0"])
+    assert peer.network is None
+    assert "pip install 'mfpnet[peers]'" in peer.absent
+
+
+@pytest.fixture
+def theirs(tmp_path: Path) -> Subject:
+    """A file that returns what it is given: floats, as other people's files take them."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    ends = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, 3, *SIZE]) for n in "xy"]
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", ends[:1], ends[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.save(model, str(tmp_path / "theirs.onnx"))
+    (file,) = subjects_of([str(tmp_path / "theirs.onnx")])
+    return file
+
+
+def test_a_foreign_file_takes_floats(theirs: Subject) -> None:
+    found = answer(contender(theirs, "onnxruntime", Job(SIZE, 1, "logits", CPU, 1), Path()))
+    assert np.allclose(found, PICTURE.transpose(0, 3, 1, 2) / 255)
+
+
+@pytest.mark.parametrize(("size", "batch"), [((96, 96), 1), (SIZE, 2)])
+def test_a_file_of_another_size_says_so(theirs: Subject, size: tuple[int, int], batch: int) -> None:
+    with pytest.raises(MfpnetError, match=r"takes 1x3x64x96, and \dx3x\d\dx96 is measured"):
+        contender(theirs, "onnxruntime", Job(size, batch, "logits", CPU, 1), Path())
+
+
+def test_a_file_is_measured_beside_a_network(theirs: Subject) -> None:
+    plan = Plan([tiny(), theirs], (SIZE,), device="cpu", threads=1, rounds=1, only=(REFERENCE,))
+    record = benchmark(plan)
+    _, row = record["comparisons"][0]["rows"]
+    assert (row["network"], row["backend"], row["precision"]) == (
+        "theirs.onnx",
+        "onnxruntime",
+        "unknown",
+    )
+    assert row["roofline_share"] is row["equal_labels"] is None
+    assert record["networks"][1] == {
+        "name": "theirs.onnx",
+        "parameters": None,
+        "bytes": Path(theirs.given).stat().st_size,
+    }
+
+
+def test_a_gpu_gets_several_batches_before_it_is_waited_for(tmp_path: Path) -> None:
+    calls: list[str] = []
+    runner = Runner(
+        load=lambda pictures: pictures,
+        run=lambda loaded: calls.append("run"),
+        fetch=np.asarray,
+        wait=lambda: calls.append("wait"),
+    )
+    gpu = Job(SIZE, 4, "labels", torch.device("cuda"), 1)
+    measured = comparison.Comparison(Plan([], rounds=1), gpu, tmp_path, print)
+    name = ("net", "graphs")
+    rates = measured._rates({name: runner}, {name: None}, {name: [50.0]})
+    assert calls == 2 * [*(10 * ["run"]), "wait"]
+    assert rates[name] > 40  # ten batches of four at once, not one in 50 ms
