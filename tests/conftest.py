@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from mfpnet.manifest import Output, Pixels
+from samples import short_network
 
 PROJECT = Path(__file__).resolve().parents[1]
 ALLOWED_SKIP = re.compile(r"\bGPU\b|\bshared\b")
@@ -19,6 +24,53 @@ def camvid_root() -> Path:
     if not root.is_dir():
         pytest.skip("needs CamVid in ../shared/camvid, beside the project root")
     return root
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Makes the file of `samples.short_network`, each only once: exporting takes seconds.
+
+    Takes format, and size, precision, output, pixels, batch where they are not the usual ones.
+    """
+    folder = tmp_path_factory.mktemp("exported")
+
+    @functools.cache
+    def made(
+        format: str,
+        size: tuple[int, int] | None,
+        precision: str,
+        output: Output,
+        pixels: Pixels,
+        batch: int,
+    ) -> Path:
+        from mfpnet.export import SUFFIXES, export
+
+        name = f"{format}-{size}-{precision}-{output}-{pixels}-{batch}{SUFFIXES[format]}"
+        export(
+            short_network(),
+            folder / name,
+            format=format,
+            size=size,
+            precision=precision,
+            output=output,
+            pixels=pixels,
+            batch=batch,
+            threads=1,
+        )
+        return folder / name
+
+    def file_of(
+        format: str,
+        *,
+        size: tuple[int, int] | None = (64, 96),
+        precision: str = "fp32",
+        output: Output = "logits",
+        pixels: Pixels = "uint8",
+        batch: int = 1,
+    ) -> Path:
+        return made(format, size, precision, output, pixels, batch)
+
+    return file_of
 
 
 def skip_reasons(config: pytest.Config) -> Counter[str]:

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 import torch
 from rich.console import Console
+from torch import Tensor, nn
 
 from mfpnet.datasets import DataSource
+from mfpnet.foreign import ForeignNetwork
 from mfpnet.info import ModelInfo
 from mfpnet.labels import CAMVID
 from mfpnet.model import MFPNet, MFPNetConfig
@@ -58,6 +60,42 @@ def tiny_network(**changes: Any) -> MFPNet:
     """Random weights by a fixed seed; takes other values of its config."""
     torch.manual_seed(0)
     return MFPNet(dataclasses.replace(TINY, **changes))
+
+
+def modest_network(**changes: Any) -> MFPNet:
+    """The same in eval mode with `info`, and logits of some ten, not thousands: rounding is small.
+
+    A network runs in another form than it was trained in.
+    """
+    network = tiny_network(**changes).eval()
+    network.info = INFO
+    with torch.no_grad():
+        network.classifier.weight *= 0.01
+    return network
+
+
+def short_network() -> MFPNet:
+    """`modest_network` with two stages, of both forms of graph: quicker to export."""
+    return modest_network(
+        channels=(8, 12), strides=(4, 8), dilations=((1,), (2,)), sgcn=("simple", "glore")
+    )
+
+
+class Recorder(nn.Module):
+    """Notes the sizes that it sees and finds nothing; wrapped, a network that is not ours."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[int, ...]] = []
+
+    def forward(self, image: Tensor) -> Tensor:
+        self.seen.append(tuple(image.shape[2:]))
+        return torch.zeros(1, 11, *image.shape[2:])
+
+    def as_network(self) -> ForeignNetwork:
+        network = ForeignNetwork(self, "samples:Recorder", 11)
+        network.info = INFO
+        return network
 
 
 def with_recipe(**changes: Any) -> RunConfig:

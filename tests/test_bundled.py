@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from torch import nn
 
+from mfpnet.backends import bundled_files, open_backend
 from mfpnet.checkpoint import bundled_weights, load_model
 from mfpnet.datasets import CamVid
 from mfpnet.evaluate import evaluate
@@ -47,8 +48,28 @@ def test_the_score_they_carry_is_the_one_on_record(name: str) -> None:
     assert record["weights"]["split"] == info.split
 
 
-def test_they_see_sky_above_and_road_below() -> None:
-    labels = Predictor("mfpnet_fast_camvid").predict(draw_scene(1).image).labels
+def test_int8_is_the_megabyte_and_carries_the_score_on_record() -> None:
+    pytest.importorskip("onnxruntime")
+    path = bundled_files()["mfpnet_fast_camvid_int8"]
+    assert path.stat().st_size <= 1_250_000
+    manifest = open_backend("mfpnet_fast_camvid_int8").manifest
+    assert manifest is not None
+    assert (manifest.precision, manifest.size) == ("int8", manifest.info.input_size)
+    record = read_json(RESULTS / "mfpnet_fast_camvid-int8.json")
+    facts = record["quantisation"]
+    assert record["bytes"] == path.stat().st_size
+    assert manifest.info.score == facts["miou_after"]
+    assert manifest.info.score_on == facts["scored_on"] == "camvid test"
+    assert facts["calibrated_on"] == "camvid train"
+    assert facts["drop"] <= 0.5
+    before = load_model("mfpnet_fast_camvid").info
+    assert before is not None
+    assert before.score == pytest.approx(facts["miou_before"], abs=1e-4), "of the same weights"
+
+
+@pytest.mark.parametrize("name", ["mfpnet_fast_camvid", "mfpnet_fast_camvid_int8"])
+def test_they_see_sky_above_and_road_below(name: str) -> None:
+    labels = Predictor(name).predict(draw_scene(1).image).labels
     rows = np.arange(labels.shape[0])[:, None]
     sky, road = labels == 0, labels == 3
     assert (rows * sky).sum() / sky.sum() < (rows * road).sum() / road.sum()
@@ -76,3 +97,11 @@ def test_the_score_can_be_had_again(name: str, camvid_root: Path) -> None:
     again = evaluate(Predictor(name), CamVid(camvid_root, "test"))
     # Another processor may round a logit the other way at a handful of pixels.
     assert again.scores.miou == pytest.approx(record["miou"], abs=1e-4)
+
+
+@pytest.mark.slow
+def test_the_score_of_int8_can_be_had_again(camvid_root: Path) -> None:
+    predictor = Predictor("mfpnet_fast_camvid_int8")
+    again = evaluate(predictor, CamVid(camvid_root, "test"))
+    # Another processor's kernels may round sums otherwise, and 8 bits make more of it.
+    assert again.scores.miou == pytest.approx(predictor.info.score, abs=1e-3)

@@ -14,7 +14,7 @@ import pytest
 from mfpnet import ablate, demo
 from mfpnet.cli import main
 from mfpnet.datasets import DataSource
-from mfpnet.latency import interleaved_medians, openvino_runner
+from mfpnet.latency import interleaved_medians
 from mfpnet.model import MFPNet
 from mfpnet.pictures import read_image
 from mfpnet.recipes import RECIPES, Recipe
@@ -104,9 +104,9 @@ def test_ablate_refuses_runs_of_another_comparison(
     assert trained == ["narrow-seed0"]
 
 
-def test_ablate_measures_in_openvino() -> None:
-    run = openvino_runner(MFPNet(NARROW), (64, 64), threads=1)
-    run()
+def test_ablate_measures_in_openvino(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ablate, "LATENCY_SIZE", (64, 64))
+    run = ablate.openvino_runner("narrow", MFPNet(NARROW), 1, tmp_path)
     assert interleaved_medians({"narrow": run}, rounds=1)["narrow"] > 0
 
 
@@ -143,7 +143,7 @@ def test_benchmark_tells_images_per_second(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     small = ("--size", "32x64", "--batch-size", "2", "3", "--rounds", "1", "--threads", "1")
-    only = ("--only", "mfpnet_fast", "--no-compiled", "--device", "cpu")
+    only = ("--only", "mfpnet_fast", "--no-compiled", "--device", "cpu", "--training")
     assert mfpnet("benchmark", *small, *only, "--json", "record.json") == 0
     rows = record()["rows"]
     assert {(row["variant"], row["batch_size"]) for row in rows} == {

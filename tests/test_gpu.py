@@ -13,17 +13,23 @@ import pytest
 import torch
 from rich.console import Console
 
+from mfpnet.benchmark import benchmark
+from mfpnet.comparison import Plan
+from mfpnet.contenders import contender
 from mfpnet.datasets import DataSource
 from mfpnet.interrupt import StopRequest
 from mfpnet.losses import cross_entropy
 from mfpnet.lovasz import lovasz_softmax
 from mfpnet.optim import build_optimizer
+from mfpnet.pictures import resize_image
 from mfpnet.predict import Predictor
 from mfpnet.recipes import Precision, Recipe
 from mfpnet.runlog import read_metrics
+from mfpnet.runners import ON_GPU, Job
 from mfpnet.runs import CONFIG_FILE, RunConfig, write_config
 from mfpnet.scenes import draw_scene
 from mfpnet.session import augmented_batches, objective_of, open_session
+from mfpnet.subjects import subjects_of
 from mfpnet.throughput import training_throughput
 from mfpnet.train import train
 from mfpnet.trainee import Setting, Trainee
@@ -208,6 +214,15 @@ def test_it_sees_what_a_cpu_sees() -> None:
     assert torch.equal(on_gpu.argmax(dim=0)[decided], on_cpu.argmax(dim=0)[decided])
 
 
+def test_it_labels_larger_pictures_as_a_cpu_does() -> None:
+    image = resize_image(draw_scene(3).image, (700, 1000))
+    on_gpu, on_cpu = (
+        Predictor("mfpnet_fast_camvid", device=d).predict(image).labels for d in ("cuda", "cpu")
+    )
+    assert on_gpu.shape == (700, 1000)
+    assert (on_gpu == on_cpu).mean() > 0.99
+
+
 def test_a_cuda_graph_learns_as_eager_code_does() -> None:
     losses = []
     for graphs in (False, True):
@@ -238,3 +253,41 @@ def test_throughput_is_measured_in_each_setting() -> None:
         assert row["peak_memory_mib"] > 0
         shares = (row[f"{phase}_share"] for phase in ("input", "forward", "backward"))
         assert sum(shares) == pytest.approx(1, abs=0.002)
+
+
+def test_inference_is_measured_in_each_setting() -> None:
+    plan = Plan(
+        subjects_of(["mfpnet_fast_camvid"]),
+        sizes=((64, 96),),
+        batch_sizes=(1, 4),
+        device="cuda",
+        rounds=2,
+        compiled=False,
+        layers=True,
+        profile=True,
+    )
+    record = benchmark(plan)
+    assert set(record["ceilings"]["macs_per_second"]) == {"fp32", "bf16", "fp16"}
+    for each in record["comparisons"]:
+        assert each["not_measured"] == []
+        assert [row["backend"] for row in each["rows"]] == [
+            name for name, setting in ON_GPU.items() if not setting.compiled
+        ]
+        for row in each["rows"]:
+            assert row["equal_labels"] > 0.9
+            assert row["images_per_second"] > 0
+            assert 0 < row["roofline_share"] < 1
+        (profile,) = [row["profile"] for row in each["rows"] if row["profile"]]
+        assert sum(part["share"] for part in profile) == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.slow
+def test_compiled_code_in_a_graph_gives_the_same_labels() -> None:
+    (subject,) = subjects_of(["mfpnet_fast_camvid"])
+    job = Job((96, 128), 1, "labels", torch.device("cuda"), 1)
+    picture = draw_scene(3, (96, 128)).image[None]
+    found = []
+    for backend in ("eager", "compiled-graphs-bf16"):
+        runner = contender(subject, backend, job, Path())
+        found.append(runner.fetch(runner.run(runner.load(picture))))
+    assert (found[0] == found[1]).mean() > 0.9

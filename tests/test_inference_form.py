@@ -75,7 +75,7 @@ def test_nothing_is_left_to_fold() -> None:
     kinds = [type(module) for module in to_inference_form(tiny_network()).modules()]
     assert nn.PReLU not in {base for kind in kinds for base in kind.__mro__}
     assert nn.Conv1d not in kinds
-    # What the max-pooled half of a widening downsampling keeps; the first of the three does not widen.
+    # What the pooled half of a widening downsampling keeps; the first does not widen.
     assert kinds.count(nn.BatchNorm2d) == 2
 
 

@@ -52,8 +52,8 @@ def test_it_is_pytorchs_weighted_mean(weight: Tensor | None, ignore_index: int) 
     loss = cross_entropy(ours, target, weight=weight, ignore_index=ignore_index)
     expected = F.cross_entropy(theirs, target, weight=weight, ignore_index=ignore_index)
     torch.testing.assert_close(loss, expected)
-    loss.backward()  # type: ignore[no-untyped-call]
-    expected.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
+    expected.backward()
     torch.testing.assert_close(ours.grad, theirs.grad)
 
 
@@ -80,7 +80,7 @@ def kept_pixels(logits: Tensor, target: Tensor, threshold: float, min_share: flo
     leaf = logits.clone().requires_grad_()
     cross_entropy(
         leaf, target, ignore_index=VOID, ohem_threshold=threshold, ohem_min_share=min_share
-    ).backward()  # type: ignore[no-untyped-call]
+    ).backward()
     assert leaf.grad is not None
     return leaf.grad.abs().sum(dim=1) > 0
 
@@ -116,7 +116,7 @@ def test_a_batch_of_void_has_no_loss_and_no_gradient(
     logits.requires_grad_()
     target[:] = VOID
     loss = cross_entropy(logits, target, weight=weight, ignore_index=VOID, ohem_threshold=threshold)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     assert loss.item() == 0
     assert logits.grad is not None
     assert torch.equal(logits.grad, torch.zeros_like(logits))
@@ -131,7 +131,7 @@ def test_half_precision_logits_are_computed_in_float32(threshold: float | None) 
     expected = cross_entropy(same, target, ignore_index=VOID, ohem_threshold=threshold)
     assert loss.dtype == torch.float32
     assert loss.item() == expected.item()
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     assert half.grad is not None
     assert half.grad.dtype == torch.bfloat16
 
@@ -182,7 +182,7 @@ def test_a_pupil_who_agrees_has_nothing_to_learn(temperature: float) -> None:
     logits.requires_grad_()
     teacher = (logits.detach() / temperature).softmax(dim=1)
     loss = distillation(logits, teacher, target >= 0, temperature=temperature)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     assert loss.item() == pytest.approx(0, abs=1e-6)
     assert logits.grad is not None
     assert logits.grad.abs().max() < 1e-7
@@ -195,7 +195,7 @@ def test_the_gradient_keeps_its_size_at_any_temperature() -> None:
     for temperature in (20.0, 40.0):
         leaf = logits.clone().requires_grad_()
         soft = (teacher / temperature).softmax(dim=1)
-        distillation(leaf, soft, target >= 0, temperature=temperature).backward()  # type: ignore[no-untyped-call]
+        distillation(leaf, soft, target >= 0, temperature=temperature).backward()
         assert leaf.grad is not None
         sizes.append(leaf.grad.norm().item())
     assert sizes[0] == pytest.approx(sizes[1], rel=0.05)

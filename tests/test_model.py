@@ -60,7 +60,7 @@ def a_step(model: nn.Module, image: Tensor) -> list[float]:
         loss = F.cross_entropy(model(image), target)
         losses.append(loss.item())
         model.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         with torch.no_grad():
             for parameter in model.parameters():
                 assert parameter.grad is not None

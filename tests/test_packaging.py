@@ -34,8 +34,9 @@ def test_wheel_holds_every_module(wheel: zipfile.ZipFile) -> None:
 
 
 def test_wheel_holds_the_weights_byte_for_byte(wheel: zipfile.ZipFile) -> None:
-    weights = sorted((PACKAGE / "weights").glob("*.safetensors"))
-    assert in_wheel(weights) == {n for n in wheel.namelist() if n.endswith(".safetensors")}
+    weights = sorted((PACKAGE / "weights").iterdir())
+    assert {path.suffix for path in weights} == {".safetensors", ".onnx"}
+    assert in_wheel(weights) == {n for n in wheel.namelist() if n.startswith("mfpnet/weights/")}
     for path in weights:
         assert wheel.read(path.relative_to(PACKAGE.parent).as_posix()) == path.read_bytes()
 

@@ -158,7 +158,7 @@ def test_larger_frames_are_counted_pixel_by_pixel_in_strips(
     assert sum(calibrate(predictor, data).before.pixels) == sum(
         (t != 11).sum() for t in data.targets
     )
-    monkeypatch.setattr("mfpnet.predict.STRIP_VALUES", 11 * 150 * 9)
+    monkeypatch.setattr("mfpnet.enlarge.STRIP_VALUES", 11 * 150 * 9)
     strips = calibrate(predictor, data).as_dict()
     for name in ("ece_before", "ece_after", "nll_before", "nll_after"):
         assert strips[name] == pytest.approx(whole[name], rel=1e-4)

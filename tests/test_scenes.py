@@ -120,7 +120,7 @@ def pixel_classifier(
         batch = torch.randint(len(x), (4096,))
         loss = torch.nn.functional.cross_entropy(net(x[batch]), y[batch])
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
         schedule.step()
         losses.append(loss.item())

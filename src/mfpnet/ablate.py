@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from rich.console import Console
 
 from mfpnet.checkpoint import CHECKPOINT_FILE
+from mfpnet.contenders import contender
 from mfpnet.datasets import DataSource
 from mfpnet.errors import MfpnetError, unknown_name
 from mfpnet.files import read_json
 from mfpnet.foreign import file_name, is_foreign
-from mfpnet.latency import interleaved_medians, openvino_runner
+from mfpnet.latency import interleaved_medians
 from mfpnet.recipes import get_recipe
 from mfpnet.records import environment
+from mfpnet.runners import Job
 from mfpnet.runs import CONFIG_FILE, RunConfig, read_config, without_places
+from mfpnet.subjects import Subject, random_info
 from mfpnet.train import RESULT_FILE, train
-from mfpnet.variants import SUITES, count_macs, count_parameters, create_network
+from mfpnet.variants import SUITES, Network, count_macs, count_parameters, create_network
 
 LATENCY_SIZE = (360, 480)
 LATENCY_CLASSES = 19
@@ -152,7 +159,22 @@ def _costs(names: Sequence[str], threads: int) -> dict[str, dict[str, Any]]:
         }
         for name, network in networks.items()
     }
-    medians = interleaved_medians(
-        {n: openvino_runner(network, LATENCY_SIZE, threads) for n, network in networks.items()}
-    )
+    with tempfile.TemporaryDirectory(prefix="mfpnet-") as folder:
+        runners = {n: openvino_runner(n, net, threads, Path(folder)) for n, net in networks.items()}
+        medians = interleaved_medians(runners)
     return {name: counts[name] | {"openvino_ms": round(medians[name], 2)} for name in names}
+
+
+def openvino_runner(
+    name: str, network: Network, threads: int, folder: Path
+) -> Callable[[], object]:
+    """A function that runs one picture through the network as it is deployed.
+
+    Raises:
+        MfpnetError: OpenVINO is not installed, or it cannot run the network.
+    """
+    network.info = random_info(name, LATENCY_CLASSES)
+    job = Job(LATENCY_SIZE, 1, "logits", torch.device("cpu"), threads)
+    runner = contender(Subject(name, name, network), "openvino", job, folder)
+    picture = runner.load(np.zeros((1, *LATENCY_SIZE, 3), np.uint8))
+    return partial(runner.run, picture)

@@ -45,12 +45,25 @@ def save_figure(figure: Figure, path: Path) -> None:
     Raises:
         MfpnetError: an unknown suffix, or the file cannot be written.
     """
-    kind = path.suffix.lower().removeprefix(".")
-    known = figure.canvas.get_supported_filetypes()
-    if kind not in known:
-        raise MfpnetError(f"cannot draw '{path}': give a name that ends in .png, .svg or .pdf.")
+    kind = _kind(figure, path)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format=kind, dpi=150)
+
+
+def check_drawable(path: Path) -> None:
+    """Make sure, before minutes of work, that a chart can be drawn as this file.
+
+    Raises:
+        MfpnetError: matplotlib is missing, or the suffix is unknown.
+    """
+    _kind(new_figure(1, 1), path)
+
+
+def _kind(figure: Figure, path: Path) -> str:
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in figure.canvas.get_supported_filetypes():
+        raise MfpnetError(f"cannot draw '{path}': give a name that ends in .png, .svg or .pdf.")
+    return kind
 
 
 def tidy(axes: Axes, title: str, *, grid: Literal["both", "x"]) -> None:

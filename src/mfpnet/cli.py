@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from mfpnet.deploy_options import BenchmarkOptions
+from mfpnet.deploy_options import BenchmarkOptions, ExportOptions
 from mfpnet.errors import MfpnetError
 from mfpnet.options import (
     AblateOptions,
@@ -27,6 +27,7 @@ Verb = (
     | Annotated[PredictOptions, tyro.conf.subcommand("predict")]
     | Annotated[AblateOptions, tyro.conf.subcommand("ablate")]
     | Annotated[BenchmarkOptions, tyro.conf.subcommand("benchmark")]
+    | Annotated[ExportOptions, tyro.conf.subcommand("export")]
     | Annotated[DataOptions, tyro.conf.subcommand("data")]
     | Annotated[DemoOptions, tyro.conf.subcommand("demo")]
 )
@@ -73,6 +74,7 @@ def _run(options: Any) -> int:
         PredictOptions: verbs.predict,
         AblateOptions: verbs.ablate,
         BenchmarkOptions: deploy_verbs.benchmark,
+        ExportOptions: deploy_verbs.export,
         DataOptions: verbs.data,
         DemoOptions: verbs.demo,
     }

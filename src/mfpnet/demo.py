@@ -10,8 +10,9 @@ from rich.console import Console
 
 from mfpnet.datasets import Dataset, DataSource, open_dataset
 from mfpnet.draw import blend, colour_labels, side_by_side
+from mfpnet.picture_files import predict_files
 from mfpnet.pictures import write_png
-from mfpnet.predict import Predictor, predict_files
+from mfpnet.predict import Predictor
 from mfpnet.recipes import get_recipe
 from mfpnet.runs import RunConfig
 from mfpnet.train import train

@@ -2,36 +2,253 @@
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from mfpnet import deploy_options as given
 from mfpnet.errors import MfpnetError
 from mfpnet.files import write_json
+from mfpnet.info import ModelInfo
 from mfpnet.options import check_at_least, parse_size
-from mfpnet.show import say, show_rows, warn
+from mfpnet.show import counted, percent, progress, say, show_rows, warn
+
+if TYPE_CHECKING:
+    from mfpnet.variants import Network
 
 
 def benchmark(options: given.BenchmarkOptions) -> int:
     """`mfpnet benchmark`."""
-    from mfpnet.throughput import EPOCH_FRAMES, EPOCHS, training_throughput
-
-    if not options.batch_size:
-        raise MfpnetError("--batch-size names no size: give one or more, as in 8 16.")
-    smallest = min(options.batch_size)
+    smallest = min(options.batch_size, default=None)
     check_at_least(1, batch_size=smallest, rounds=options.rounds, threads=options.threads)
-    size = parse_size(options.size, "--size")
+    sizes = [_checked_size(text) for text in options.size]
+    if not sizes:
+        raise MfpnetError("--size names no size: give one or more, as in 360x480.")
+    if options.training:
+        record = _train_in_turn(options, sizes)
+    elif options.scaling:
+        from mfpnet.scaling_steps import scale
+
+        plain = options.size == given.BenchmarkOptions.size
+        record = scale(options, () if plain else sizes)
+    else:
+        record = _run_in_turn(options, sizes)
+    if options.json_file == Path("-"):
+        say(json.dumps(record, ensure_ascii=False))
+    elif options.json_file:
+        write_json(options.json_file, record)
+    return 0
+
+
+def _checked_size(text: str) -> tuple[int, int]:
+    size = parse_size(text, "--size")
     if min(size) < 32:
-        raise MfpnetError(f"--size is '{options.size}': at least 32x32.")
-    record = training_throughput(
+        raise MfpnetError(f"--size is '{text}': at least 32x32.")
+    return size
+
+
+def export(options: given.ExportOptions) -> int:
+    """`mfpnet export`."""
+    from mfpnet.checkpoint import load_model
+    from mfpnet.deployed import info_of
+    from mfpnet.export import SUFFIXES, report_path
+
+    check_at_least(1, batch=options.batch, threads=options.threads)
+    network = load_model(options.weights, options.model)
+    size = _export_size(options.size, info_of(network))
+    path = options.out or Path(_file_name(options, size) + SUFFIXES[options.format])
+    written = _quantised if options.precision == "int8" else _exported
+    report = written(options, network, path, size)
+    _show_export(report)
+    say(f"{path}: checked in {report['runtime']['name']}; report in {report_path(path)}")
+    if options.json_file:
+        write_json(options.json_file, report)
+    return 0
+
+
+def _exported(
+    options: given.ExportOptions, network: Network, path: Path, size: tuple[int, int] | None
+) -> dict[str, Any]:
+    """A file whose numbers are the network's."""
+    from mfpnet.datasets import open_dataset
+    from mfpnet.export import export
+    from mfpnet.setups import data_source
+
+    source = data_source(options.data, options.split)
+    return export(
+        network,
+        path,
+        format=options.format,
         size=size,
-        batch_sizes=options.batch_size,
+        precision=options.precision,
+        output=options.output,
+        pixels=options.pixels,
+        batch=options.batch,
+        threads=options.threads,
+        data=None if options.data.data == "synthetic" else open_dataset(source),
+    )
+
+
+def _quantised(
+    options: given.ExportOptions, network: Network, path: Path, size: tuple[int, int] | None
+) -> dict[str, Any]:
+    """An int8 file, whose score is the network's or nearly so."""
+    from mfpnet.datasets import open_dataset
+    from mfpnet.quantise import Target, quantise
+    from mfpnet.setups import data_source, watched_source
+
+    if options.batch != 1:
+        raise MfpnetError(f"--batch is {options.batch}: int8 files take one picture at a time.")
+    training = open_dataset(data_source(options.data, options.calibrate_split))
+    report = quantise(
+        network,
+        Target(path, options.format, size, options.output, options.pixels),
+        training,
+        open_dataset(watched_source(options.data, options.split)),
+        frames=options.calibrate,
+        max_drop=options.max_drop,
+        threads=options.threads,
+        told=progress,
+    )
+    progress("")
+    _show_quantisation(report["quantisation"], network, training.name)
+    return report
+
+
+def _show_quantisation(facts: dict[str, Any], network: Network, data: str) -> None:
+    """What was tried, what was kept, and the score before and after."""
+    rows = [
+        {
+            "tried on training frames": each["what"],
+            "mIoU %": percent(each["miou"]),
+            "drop": f"{each['drop']:+.2f}",
+            "equal labels %": f"{100 * each['agreement']:.2f}",
+        }
+        for each in facts["tried_on_training_frames"]
+    ]
+    show_rows(rows, tuple(rows[0]))
+    say(f"in float32: {', '.join(facts['kept_in_float']) or 'nothing'}; the rest is int8")
+    say(
+        f"mIoU on {facts['scored_on']}: {percent(facts['miou_before'])} % before, "
+        f"{percent(facts['miou_after'])} % after ({facts['drop']:+.2f} points lost, "
+        f"{facts['max_drop']:g} allowed)"
+    )
+    if network.info and network.info.data not in (data, "unknown"):
+        warn(
+            f"trained on {network.info.data}, calibrated on {data}: ranges and scores are of "
+            f"pictures that the network may not know. Give the training data with --data."
+        )
+
+
+def _export_size(text: str | None, info: ModelInfo) -> tuple[int, int] | None:
+    if text == "dynamic":
+        return None
+    if text is None:
+        return info.input_size
+    if "x" not in text.lower():
+        raise MfpnetError(f"--size is '{text}': write height x width, as in 360x480, or dynamic.")
+    return _checked_size(text)
+
+
+def _file_name(options: given.ExportOptions, size: tuple[int, int] | None) -> str:
+    """What tells the files of one network apart, the usual left out."""
+    weights = Path(options.weights)
+    sides = "dynamic" if size is None else f"{size[0]}x{size[1]}"
+    unusual = {
+        "labels": options.output == "labels",
+        "float": options.pixels == "float",
+        f"batch{options.batch}": options.batch > 1,
+    }
+    told = [part for part, found in unusual.items() if found]
+    name = weights.name if weights.is_dir() else weights.name.removesuffix(".safetensors")
+    return "-".join([name, sides, options.precision, *told])
+
+
+def _show_export(report: dict[str, Any]) -> None:
+    """How near the file is to its network, its size, its latency."""
+    rows = [
+        {
+            "size": check["size"],
+            "equal labels %": f"{100 * check['equal_labels']:.3f}",
+            "max difference": _difference(check["max_difference"]),
+        }
+        for check in report["checks"]
+    ]
+    show_rows(rows, tuple(rows[0]))
+    if seen := report.get("on_data"):
+        share = f"{100 * seen['equal_labels']:.4f} % of labels equal"
+        say(f"on {seen['data']} {seen['split']}, {counted(seen['frames'], 'frame')}: {share}")
+    time, sides = report["latency"], "x".join(map(str, report["latency"]["size"]))
+    say(
+        f"{report['bytes'] / 1e6:.2f} MB; {time['median_ms']:.1f} ms a batch of {report['batch']} "
+        f"at {sides} (95 % below {time['p95_ms']:.1f})"
+    )
+
+
+def _difference(value: float | None) -> str:
+    return "labels only" if value is None else f"{value:.3g}"
+
+
+def _run_in_turn(
+    options: given.BenchmarkOptions, sizes: Sequence[tuple[int, int]]
+) -> dict[str, Any]:
+    """Inference, backend by backend."""
+    # PyTorch's profiler says when it starts and stops, unless told otherwise before its import.
+    os.environ.setdefault("KINETO_LOG_LEVEL", "5")
+    from mfpnet.benchmark import benchmark
+    from mfpnet.benchmark_view import show_benchmark
+    from mfpnet.canvas import check_drawable
+    from mfpnet.comparison import Plan
+    from mfpnet.latency_chart import latency_bars
+    from mfpnet.pictures import find_images
+    from mfpnet.subjects import subjects_of
+
+    if options.picture:
+        check_drawable(options.picture)
+    plan = Plan(
+        subjects=subjects_of(options.networks, options.against),
+        sizes=sizes,
+        batch_sizes=options.batch_size or (1,),
+        output=options.output,
         device=options.device,
         threads=options.threads,
-        rounds=options.rounds,
-        compiled=options.compiled,
+        rounds=options.rounds or 20,
         only=options.only,
+        precisions=options.precision,
+        compiled=options.compiled,
+        pictures=[path for spec in options.end_to_end for path in find_images(spec)],
+        model_only=options.model_only,
+        layers=options.layers,
+        memory=options.memory,
+        profile=options.profile,
+    )
+    record = benchmark(plan, progress)
+    progress("")
+    show_benchmark(record)
+    if options.picture:
+        latency_bars(record, options.picture)
+    return record
+
+
+def _train_in_turn(
+    options: given.BenchmarkOptions, sizes: Sequence[tuple[int, int]]
+) -> dict[str, Any]:
+    """Training, setting by setting."""
+    from mfpnet.throughput import EPOCH_FRAMES, EPOCHS, training_throughput
+
+    _check_for_training(options)
+    record = training_throughput(
+        size=sizes[0],
+        batch_sizes=options.batch_size or (8,),
+        device=options.device,
+        threads=options.threads,
+        rounds=options.rounds or 5,
+        compiled=options.compiled,
+        only=(*options.networks, *options.only),
     )
     for (variant, batch_size), rows in groupby(record["rows"], itemgetter("variant", "batch_size")):
         say(f"{variant}, batch {batch_size}")
@@ -40,9 +257,18 @@ def benchmark(options: given.BenchmarkOptions) -> int:
     for fault in record["failed"]:
         warn("{variant}, batch {batch_size}, {setting}: {reason}".format(**fault))
     say(f"minutes: estimated for {EPOCHS} epochs of {EPOCH_FRAMES} frames")
-    if options.json_file:
-        write_json(options.json_file, record)
-    return 0
+    return record
+
+
+def _check_for_training(options: given.BenchmarkOptions) -> None:
+    """Refuse what a training has no use for, instead of leaving it out without a word."""
+    plain = given.BenchmarkOptions()
+    unused = ("against", "output", "precision", "end_to_end", "model_only", "memory", "layers")
+    for name in (*unused, "profile", "picture"):
+        if getattr(options, name) != getattr(plain, name):
+            raise MfpnetError(f"--{name.replace('_', '-')} is not for --training: leave it out.")
+    if len(options.size) > 1:
+        raise MfpnetError("--training takes one --size.")
 
 
 def _throughput_cells(row: dict[str, Any]) -> dict[str, str]:

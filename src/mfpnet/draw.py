@@ -11,6 +11,8 @@ import numpy.typing as npt
 import PIL.Image
 from PIL import ImageDraw, ImageFont
 
+from mfpnet.strips import count_labels, row_strips
+
 Image = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.uint8 | np.uint16]
 Colour = tuple[int, int, int]
@@ -52,14 +54,26 @@ def blend(image: Image, labels: Labels, palette: Sequence[Colour], alpha: float 
     Raises:
         ValueError: the sizes differ, or ``alpha`` is out of range.
     """
+    _check_blend(image, labels, alpha)
+    mixed = np.empty(image.shape, dtype=np.uint8)
+    _blend_into(mixed, image, labels, palette, alpha)
+    return mixed
+
+
+def _check_blend(image: Image, labels: Labels, alpha: float) -> None:
     if image.shape[:2] != labels.shape:
         raise ValueError(f"the image is {image.shape[:2]}, its labels are {labels.shape} (H, W)")
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha is {alpha}, not between 0 and 1")
-    weight = np.where(labels < len(palette), np.float32(alpha), np.float32(0))[..., None]
-    colours = colour_labels(labels, palette)
-    mixed: Image = np.rint(image * (1 - weight) + colours * weight).astype(np.uint8)
-    return mixed
+
+
+def _blend_into(
+    mixed: Image, image: Image, labels: Labels, palette: Sequence[Colour], alpha: float
+) -> None:
+    for rows in row_strips(*labels.shape):
+        weight = np.where(labels[rows] < len(palette), np.float32(alpha), np.float32(0))[..., None]
+        colours = colour_labels(labels[rows], palette)
+        mixed[rows] = np.rint(image[rows] * (1 - weight) + colours * weight)
 
 
 def overlay(
@@ -74,16 +88,20 @@ def overlay(
     The legend's height depends on what is present; where every picture must have one size, as in
     a video, use :func:`blend`. Errors as there.
     """
-    mixed = blend(image, labels, palette, alpha)
-    entries = legend_entries(labels, palette, classes)
-    return np.concatenate([mixed, legend(entries, width=image.shape[1])], axis=0)
+    _check_blend(image, labels, alpha)
+    key = legend(legend_entries(labels, palette, classes), width=image.shape[1])
+    height, width = labels.shape
+    drawn = np.empty((height + len(key), width, 3), dtype=np.uint8)
+    _blend_into(drawn[:height], image, labels, palette, alpha)
+    drawn[height:] = key
+    return drawn
 
 
 def legend_entries(
     labels: Labels, palette: Sequence[Colour], classes: Sequence[str]
 ) -> list[LegendEntry]:
     """The classes that occur in ``labels``, in their own order, with their share of all pixels."""
-    counts = np.bincount(labels.ravel(), minlength=len(classes))
+    counts = count_labels(labels, len(classes))
     shares = counts / max(labels.size, 1)
     named = zip(palette, classes, shares.tolist(), strict=False)
     return [LegendEntry(colour, name, share) for colour, name, share in named if share > 0]

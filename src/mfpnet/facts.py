@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from mfpnet.backends import bundled_files, find_exported, is_exported, open_backend
+from mfpnet.cards import card_of
 from mfpnet.errors import unknown_name
 from mfpnet.recipes import RECIPES, get_recipe
 
@@ -18,16 +20,18 @@ def every_name() -> dict[str, list[str]]:
         "variants": list_models(),
         "suites": sorted(SUITES),
         "recipes": sorted(RECIPES),
-        "weights": sorted(bundled_weights()),
+        "weights": sorted([*bundled_weights(), *bundled_files()]),
     }
 
 
 def facts_of(name: str) -> dict[str, Any]:
-    """What is known of a recipe, a suite, a network, or weights (also a file or a run folder).
+    """What is known of a recipe, a suite, a network, weights (or their folder), an exported file.
 
     Raises:
         MfpnetError: there is nothing of this name, or the weights cannot be read.
     """
+    if is_exported(name):
+        return _exported_facts(find_exported(name))
     from mfpnet.variants import SUITES, VARIANTS
 
     if name in RECIPES:
@@ -57,7 +61,6 @@ def _network_facts(name: str) -> dict[str, Any]:
 
 
 def _weights_facts(name: str) -> dict[str, Any]:
-    from mfpnet.cards import card_of
     from mfpnet.checkpoint import find_weights, load_model, read_info
     from mfpnet.foreign import is_foreign
     from mfpnet.variants import count_parameters
@@ -67,3 +70,18 @@ def _weights_facts(name: str) -> dict[str, Any]:
     own = not is_foreign(info.variant)
     parameters = count_parameters(load_model(name)) if own else None
     return card_of(info, parameters=parameters, size=size)
+
+
+def _exported_facts(path: Path) -> dict[str, Any]:
+    backend = open_backend(path)
+    manifest = backend.manifest
+    assert manifest is not None  # open_backend refuses a file without
+    files = [path, *([path.with_suffix(".bin")] if path.suffix == ".xml" else [])]
+    return {
+        **card_of(manifest.info, parameters=None, size=sum(file.stat().st_size for file in files)),
+        "backend": backend.name,
+        "precision": manifest.precision,
+        "pixels": manifest.pixels,
+        "output": manifest.output,
+        "size": manifest.size,
+    }

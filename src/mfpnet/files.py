@@ -53,6 +53,36 @@ def atomic_path(path: Path) -> Iterator[Path]:
         _remove(temporary)
 
 
+@contextmanager
+def staged_files(path: Path) -> Iterator[Path]:
+    """Yield ``path``'s name in an empty folder beside it, for files that belong together.
+
+    What lies there when the block ends well is moved beside ``path``, ``path`` itself last. After
+    an exception nothing of it is left.
+
+    Raises:
+        MfpnetError: as :func:`atomic_path`.
+    """
+    target = Path(os.path.realpath(path))
+    folder = target.with_name(f".mfpnet-{secrets.token_hex(6)}")
+    try:
+        _check_replaceable(path, target)
+        folder.mkdir(parents=True)
+        yield folder / target.name
+        for name in sorted((entry.name for entry in folder.iterdir()), key=target.name.__eq__):
+            _publish(folder / name, target.with_name(name))
+    except MfpnetError as error:  # from a writer that knows the staging place only
+        raise MfpnetError(str(error).replace(f"{folder}{os.sep}", _shown_folder(path))) from error
+    except OSError as error:
+        raise _not_written(path, error) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _shown_folder(path: Path) -> str:
+    return str(path).removesuffix(path.name)
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Make ``data`` the whole content of ``path``; errors as in :func:`atomic_path`."""
     with atomic_path(path) as temporary:

@@ -21,6 +21,7 @@ from mfpnet import graph
 from mfpnet.layers import (
     ChannelAttention,
     FactorisedConv,
+    Gathered,
     PReLU,
     convolution,
     resize,
@@ -196,11 +197,13 @@ class _Attention(nn.Module):
         taps = attention.conv.weight.data
         self.conv = convolution(1, 1, (taps.shape[2], 1)).to(taps.device)
         self.conv.weight.data = taps[..., None].clone()
+        self.gathered = Gathered()
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C, H, W), each channel scaled by its gate."""
         batch, channels = features.shape[:2]
-        pooled = features.mean(dim=(2, 3), keepdim=True).view(batch, 1, channels, 1)
+        pooled = self.gathered(features.mean(dim=(2, 3), keepdim=True))
+        pooled = pooled.view(batch, 1, channels, 1)
         return features * torch.sigmoid(self.conv(pooled)).view(batch, channels, 1, 1)
 
 
@@ -218,7 +221,7 @@ class _Graph(nn.Module):
 
     def __init__(self, box: SGCN) -> None:
         super().__init__()
-        self.form, self.score = box.form, box.score
+        self.form, self.score, self.gathered = box.form, box.score, Gathered()
         fuse = fuse_conv_bn_eval(*_parts(box.fuse))
         embed = box.embed.weight.data.flatten(1).T
         expand = fuse.weight.data.flatten(1).T
@@ -246,7 +249,7 @@ class _Graph(nn.Module):
         """(B, C, H, W) -> (B, C, H, W)."""
         pixels = features.flatten(2)
         assignment = graph.assign(self.score(features).flatten(2))
-        nodes = self.propagate(graph.project(assignment, pixels))
+        nodes = self.propagate(self.gathered(graph.project(assignment, pixels)))
         return features + graph.reproject(assignment, nodes).view_as(features)
 
 
@@ -256,6 +259,7 @@ class _Head(nn.Module):
     def __init__(self, head: ASPP) -> None:
         super().__init__()
         self.branches = nn.ModuleList(_folded(branch) for branch in head.branches)
+        self.gathered = Gathered()
         conv, activation = _parts(head.pooled)
         self.pooled = nn.Sequential(conv, _leaky(activation))
         project, norm, activation = _parts(head.project)
@@ -267,7 +271,7 @@ class _Head(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, head, H, W)."""
-        pooled = self.pooled(features.mean(dim=(2, 3), keepdim=True))
+        pooled = self.pooled(self.gathered(features.mean(dim=(2, 3), keepdim=True)))
         views = torch.cat([branch(features) for branch in self.branches], dim=1)
         return cast("Tensor", self.activation(self.project(views) + self.project_pooled(pooled)))
 

@@ -45,9 +45,11 @@ def _by_cells(coarse: Tensor, factor: int) -> Tensor:
     first, *others = _four(likeliest)
     differ = (first != others[0]) | (first != others[1]) | (first != others[2])
     values = corners.permute(0, 2, 3, 1).reshape(-1, classes)
-    places = torch.arange(batch * height * width, device=coarse.device).view(batch, height, width)
     cells = torch.nonzero(differ.flatten())[:, 0]
-    mixed = [torch.index_select(place.flatten(), 0, cells) for place in _four(places)]
+    # Worked out from the cell's number: tables of them would be a tenth of an exported file.
+    rows = cells // (width - 1)
+    corner = cells + rows + rows // (height - 1) * width
+    mixed = (corner, corner + 1, corner + width, corner + width + 1)
     neighbours = torch.stack([torch.index_select(values, 0, place) for place in mixed], dim=1)
     found = torch.matmul(_mixtures(factor).to(neighbours), neighbours).argmax(dim=2)
     labels = first.reshape(-1, 1).expand(-1, factor**2).index_copy(0, cells, found)

@@ -1,50 +1,66 @@
-"""How long a network takes in OpenVINO, the backend of a small computer without a GPU."""
+"""How long things take: runs in turn, and the statistics of their times."""
 
 from __future__ import annotations
 
 import statistics
 import time
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
-import torch
-from torch import nn
 
-from mfpnet.errors import missing_extra
+Key = TypeVar("Key")
 
 
-def openvino_runner(model: nn.Module, size: tuple[int, int], threads: int) -> Callable[[], None]:
-    """A function that runs one (1, 3, H, W) image through the compiled network.
+@dataclass(frozen=True)
+class Timing:
+    """What many runs of the same thing took.
 
-    Raises:
-        MfpnetError: OpenVINO is not installed.
+    Attributes:
+        median_ms: half of the runs took less.
+        p95_ms: 19 of 20 runs took less.
+        spread: the interquartile range over the median; 0 on a machine that does nothing else.
     """
-    try:
-        import openvino
-    except ImportError as error:
-        raise missing_extra("openvino", "measuring OpenVINO latency") from error
-    image = torch.zeros(1, 3, *size)
-    with torch.no_grad(), warnings.catch_warnings():
-        # It traces, which PyTorch deprecates, and a trace fixes the size: that is wanted here.
-        warnings.simplefilter("ignore")
-        converted = openvino.convert_model(model.eval(), example_input=image)
-    converted.reshape([1, 3, *size])
-    options = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
-    compiled = openvino.compile_model(converted, "CPU", options)
-    pixels = np.zeros((1, 3, *size), dtype=np.float32)
-    return lambda: compiled(pixels)
+
+    median_ms: float
+    p95_ms: float
+    spread: float
+
+
+def timing_of(times: Sequence[float]) -> Timing:
+    """The statistics of some times in milliseconds."""
+    low, median, high, late = np.percentile(times, (25, 50, 75, 95)).tolist()
+    return Timing(median, late, (high - low) / median if median else 0.0)
+
+
+def interleaved_times(
+    runners: Mapping[Key, Callable[[], object]], *, rounds: int, warmup: int, again: bool = False
+) -> dict[Key, list[float]]:
+    """Milliseconds of each run of each runner, one of each in turn, so that drift hits all alike.
+
+    Args:
+        runners: what is run, by name.
+        rounds: timed runs of each.
+        warmup: turns before them that are not timed.
+        again: run each once more, untimed, before each timed run, so that it need not fetch its
+            data back from memory after the others, nor share the processor with their threads.
+    """
+    times: dict[Key, list[float]] = {name: [] for name in runners}
+    for number in range(warmup + rounds):
+        for name, run in runners.items():
+            if again:
+                run()
+            begun = time.perf_counter()
+            run()
+            if number >= warmup:
+                times[name].append((time.perf_counter() - begun) * 1000)
+    return times
 
 
 def interleaved_medians(
     runners: Mapping[str, Callable[[], object]], *, rounds: int = 20, warmup: int = 3
 ) -> dict[str, float]:
-    """Median milliseconds of each runner, one run of each in turn, so that drift hits all alike."""
-    times: dict[str, list[float]] = {name: [] for name in runners}
-    for number in range(warmup + rounds):
-        for name, run in runners.items():
-            begun = time.perf_counter()
-            run()
-            if number >= warmup:
-                times[name].append((time.perf_counter() - begun) * 1000)
+    """Median milliseconds of each runner; see `interleaved_times`."""
+    times = interleaved_times(runners, rounds=rounds, warmup=warmup)
     return {name: statistics.median(values) for name, values in times.items()}

@@ -142,6 +142,10 @@ class ChannelAttention(nn.Module):
         return features * self.gates(features)
 
 
+class Gathered(nn.Identity):
+    """Passes on what was gathered over the picture; `whole_picture` mixes in more of it here."""
+
+
 def resize(features: Tensor, size: tuple[int, int]) -> Tensor:
     """Bilinear, corners not aligned: (B, C, h, w) -> (B, C, *size)."""
     if spatial_size(features) == size:

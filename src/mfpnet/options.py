@@ -18,6 +18,11 @@ Name = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")]
 Count = Annotated[int | None, arg(metavar="N", help_behavior_hint="")]
 Flag = Annotated[bool, arg(help_behavior_hint="")]
 Size = Annotated[str, arg(metavar="HxW")]
+Tile = Annotated[str | None, arg(metavar="HxW", help_behavior_hint="")]
+Overlap = Annotated[
+    int | None,
+    arg(metavar="N", help_behavior_hint="(default: 64, at most a quarter of the tile's side)"),
+]
 Model = Annotated[str | None, arg(metavar="MODULE:FACTORY", help_behavior_hint="")]
 Weights = Annotated[Positional[str], arg(metavar="WEIGHTS")]
 
@@ -39,6 +44,17 @@ def parse_size(text: str, option: str) -> tuple[int, int]:
     if len(parts) != 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
         raise MfpnetError(f"{option} is '{text}': write height x width, as in 360x480.")
     return int(parts[0]), int(parts[1])
+
+
+def parse_tile(tile: str | None, overlap: int | None) -> tuple[int, int] | None:
+    """The (H, W) of `--tile`, None without it.
+
+    Raises:
+        MfpnetError: another form, or an overlap of no tiles.
+    """
+    if tile is None and overlap is not None:
+        raise MfpnetError("--overlap is of tiles: give --tile too, as in --tile 720x960.")
+    return parse_size(tile, "--tile") if tile else None
 
 
 def check_at_least(least: int, **numbers: int | None) -> None:
@@ -72,7 +88,8 @@ class InfoOptions:
     """List networks, recipes and bundled weights, or show one of them."""
 
     name: Annotated[Positional[str | None], arg(metavar="[NAME]", help_behavior_hint="")] = None
-    """Weights (bundled name, run folder, file), network, suite or recipe; all when left out."""
+    """Weights (bundled name, run folder, file), exported file, network, suite or recipe; all when
+    left out."""
     json_file: Json = None
     """Write what is printed as JSON."""
 
@@ -152,7 +169,7 @@ class EvaluateOptions:
     """Score weights on data with targets."""
 
     weights: Weights
-    """Bundled name, run folder or .safetensors file."""
+    """Bundled name, run folder, .safetensors, or an exported file (.onnx, .xml, .pt2, ...)."""
     data: OmitArgPrefixes[DataChoice] = field(default_factory=DataChoice)
     split: str = "test"
     """Which part of the data."""
@@ -166,6 +183,10 @@ class EvaluateOptions:
     """Look at each frame at these factors, and average the probabilities."""
     calibration: Flag = False
     """Measure confidence against accuracy too, with a temperature from the other drives."""
+    tile: Tile = None
+    """Predict in tiles of this size, and compare with the labels of whole frames."""
+    overlap: Overlap = None
+    """Pixels that tiles share."""
     half: Flag = False
     """Round the weights to float16 first."""
     save: File = None
@@ -189,7 +210,7 @@ class PredictOptions:
     """Segment pictures: label map, overlay and class fractions of each."""
 
     weights: Weights
-    """Bundled name, run folder or .safetensors file."""
+    """Bundled name, run folder, .safetensors, or an exported file (.onnx, .xml, .pt2, ...)."""
     images: Annotated[
         Positional[tuple[str, ...]],
         arg(metavar="IMAGE|FOLDER|GLOB ...", help_behavior_hint="(required)"),
@@ -203,6 +224,10 @@ class PredictOptions:
     """auto, cpu, cuda, ..."""
     full_size: Flag = False
     """Predict large pictures at their own size instead of the training frames'."""
+    tile: Tile = None
+    """Predict them so in blended tiles of this size: bounded memory, however large they are."""
+    overlap: Overlap = None
+    """Pixels that tiles share."""
     json_file: Json = None
     """Write the fractions of all pictures as JSON."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import glob
 import struct
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -19,6 +20,7 @@ from PIL import ImageOps
 
 from mfpnet.errors import MfpnetError
 from mfpnet.files import write_atomically
+from mfpnet.strips import row_strips
 
 Image = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.uint8 | np.uint16]
@@ -99,10 +101,24 @@ def resize_image(image: Image, size: tuple[int, int]) -> Image:
 
 def resize_labels(labels: Labels, size: tuple[int, int]) -> Labels:
     """Nearest label: (H, W) -> size; a label is a name, there is nothing between two of them."""
+    if labels.shape == size:
+        return labels
     rows = (np.arange(size[0]) * 2 + 1) * labels.shape[0] // (2 * size[0])
     columns = (np.arange(size[1]) * 2 + 1) * labels.shape[1] // (2 * size[1])
     resized: Labels = labels[rows[:, None], columns]
     return resized
+
+
+def reduced(image: Image, size: tuple[int, int]) -> Image:
+    """Scaled down to fit into (H, W), never below 32: (H, W, 3) -> (h, w, 3).
+
+    Of a very large picture every few pixels are looked at, 16 for each that is made.
+    """
+    height, width = image.shape[:2]
+    factor = min(1.0, size[0] / height, size[1] / width)
+    made = max(round(height * factor), 32), max(round(width * factor), 32)
+    step = max(min(height // (4 * made[0]), width // (4 * made[1])), 1)
+    return resize_image(image[::step, ::step], made)
 
 
 def find_images(spec: str) -> list[Path]:
@@ -132,13 +148,22 @@ def find_images(spec: str) -> list[Path]:
 def _decoded(path: Path) -> Iterator[PIL.Image.Image]:
     """The decoded, upright picture; what Pillow raises until the block ends is translated."""
     try:
-        with PIL.Image.open(path) as picture:
+        with _opened(path) as picture:
             picture.load()
-            yield ImageOps.exif_transpose(picture)
+            # In place, because a copy is made otherwise even where there is nothing to turn.
+            ImageOps.exif_transpose(picture, in_place=True)
+            yield picture
     except PIL.Image.DecompressionBombError as error:
         raise MfpnetError(f"'{path}' is too large a picture: {error} Scale it down.") from error
     except _BROKEN as error:
         raise _unreadable(path, error) from error
+
+
+def _opened(path: Path) -> PIL.Image.Image:
+    """Pillow warns from 89 megapixels on and refuses from 179 on; up to there nothing is wrong."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
+        return PIL.Image.open(path)
 
 
 def _unreadable(path: Path, error: Exception) -> MfpnetError:
@@ -159,7 +184,16 @@ def _as_rgb(picture: PIL.Image.Image, called: str) -> Image:
         return np.repeat(_to_eight_bits(grey)[..., None], 3, axis=2)
     if picture.mode == "F":
         raise MfpnetError(f"{called} holds floating-point pixels. Save it with 8 bits.")
-    return np.array(_over_white(picture))
+    return _pixels(_over_white(picture))
+
+
+def _pixels(picture: PIL.Image.Image) -> Image:
+    """(H, W, 3) of an RGB picture; Pillow's own way makes two more copies on the way."""
+    width, height = picture.size
+    pixels = np.empty((height, width, 3), dtype=np.uint8)
+    for rows in row_strips(height, width):
+        pixels[rows] = np.asarray(picture.crop((0, rows.start, width, rows.stop)))
+    return pixels
 
 
 def _sixteen_bits(called: str, picture: PIL.Image.Image) -> npt.NDArray[np.uint16]:
@@ -175,7 +209,7 @@ def _to_eight_bits(grey: npt.NDArray[np.uint16]) -> Image:
 
 def _over_white(picture: PIL.Image.Image) -> PIL.Image.Image:
     if picture.mode not in ("LA", "PA", "RGBA", "RGBa") and "transparency" not in picture.info:
-        return picture.convert("RGB")
+        return picture if picture.mode == "RGB" else picture.convert("RGB")
     layer = picture.convert("RGBA")
     white = PIL.Image.new("RGBA", layer.size, (255, 255, 255, 255))
     return PIL.Image.alpha_composite(white, layer).convert("RGB")

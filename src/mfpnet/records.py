@@ -11,12 +11,16 @@ from pathlib import Path
 PACKAGES = ("mfpnet", "torch", "numpy", "pillow")
 
 
-def environment() -> dict[str, object]:
-    """Versions, processor and commit, as plain types; no host name, no path."""
+def environment(*more: str) -> dict[str, object]:
+    """Versions, processor and commit, as plain types; no host name, no path.
+
+    Args:
+        more: packages whose versions matter too.
+    """
     return {
         "commit": _commit(),
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: _version(name) for name in dict.fromkeys((*PACKAGES, *more))},
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "cpu_count": os.cpu_count(),

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
+import numpy.typing as npt
 
 from mfpnet.calibration import (
     Reliability,
@@ -21,9 +20,10 @@ from mfpnet.calibration import (
     mean_nll,
 )
 from mfpnet.datasets import Dataset, load_checked
+from mfpnet.enlarge import Logits, enlarged_strips, likeliest, log_softmax
 from mfpnet.errors import MfpnetError
 from mfpnet.pictures import Labels, resize_image
-from mfpnet.predict import Predictor, logit_strips
+from mfpnet.predict import Predictor
 
 # More drives than this are fitted in groups: a drive is then left out together with its group.
 FOLDS = 8
@@ -137,8 +137,8 @@ def _samples(
     samples: dict[int, tuple[list[Values], list[Labels]]] = {fold: ([], []) for fold in folds}
     for index in frames:
         parts = list(_counted_logits(predictor, dataset, index, most=wanted))
-        samples[folds[index]][0].extend(logits.T.cpu().numpy() for logits, _ in parts)
-        samples[folds[index]][1].extend(labels.cpu().numpy() for _, labels in parts)
+        samples[folds[index]][0].extend(logits.T for logits, _ in parts)
+        samples[folds[index]][1].extend(labels for _, labels in parts)
         tell()
     return samples
 
@@ -152,30 +152,26 @@ def _fit_without(fold: int, samples: Mapping[int, tuple[list[Values], list[Label
 
 def _counted_logits(
     predictor: Predictor, dataset: Dataset, index: int, most: int | None = None
-) -> Iterator[tuple[Tensor, Tensor]]:
+) -> Iterator[tuple[Logits, Labels]]:
     """Logits (C, n) and labels (n,) of a frame's pixels that are not void, strip by strip.
 
     `most` pixels are drawn where there are more, the same ones each time.
     """
     image, target = load_checked(dataset, index)
     size = (target.shape[0], target.shape[1])
-    logits = predictor.logits(resize_image(image, predictor.network_size(size)))[0]
+    logits = predictor.logits(resize_image(image, predictor.network_size(size)))
     counted = target != dataset.labels.ignore_index
     if most is not None and counted.sum() > most:
         drawn = np.random.default_rng(index).choice(np.flatnonzero(counted), most, replace=False)
         counted = np.zeros_like(counted)
         counted.flat[drawn] = True
-    for rows, strip in logit_strips(logits, size):
-        mask = torch.from_numpy(counted[rows]).to(strip.device)
-        labels = torch.from_numpy(target[rows][counted[rows]].astype(np.int64))
-        yield strip[:, mask], labels.to(strip.device)
+    for rows, strip in enlarged_strips(predictor.engine.to_numpy(logits)[0], size):
+        yield strip[:, counted[rows]], target[rows][counted[rows]]
 
 
-def _count(reliability: Reliability, logits: Tensor, labels: Tensor) -> None:
+def _count(reliability: Reliability, logits: Logits, labels: Labels) -> None:
     """Count pixels: (C, n) logits and (n,) labels."""
-    log_probability = logits.log_softmax(dim=0)
-    highest, likeliest = log_probability.max(dim=0)
-    nll = -log_probability.gather(0, labels[None])[0]
-    reliability.update(
-        highest.exp().cpu().numpy(), (likeliest == labels).cpu().numpy(), nll.cpu().numpy()
-    )
+    log_probability = log_softmax(logits)
+    right: npt.NDArray[np.bool_] = likeliest(logits) == labels
+    nll = -log_probability[labels, np.arange(len(labels))]
+    reliability.update(np.exp(log_probability.max(axis=0)), right, nll)

@@ -6,22 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mfpnet.backends import is_exported
 from mfpnet.charts import confusion_picture, iou_bars
-from mfpnet.checkpoint import load_model, round_to_half, save_weights
 from mfpnet.datasets import Dataset, open_dataset
-from mfpnet.device import used_device
 from mfpnet.errors import MfpnetError
 from mfpnet.evaluate import Evaluation, evaluate, with_scores
 from mfpnet.maps import error_maps, label_maps
-from mfpnet.options import EvaluateOptions
+from mfpnet.options import EvaluateOptions, parse_tile
 from mfpnet.pictures import write_png
-from mfpnet.predict import Predictor
+from mfpnet.predict import Predictor, open_predictor
 from mfpnet.records import environment
 from mfpnet.reliability import calibrate, network_runs
 from mfpnet.reliability_chart import reliability_picture
 from mfpnet.runlog import progress_bar
 from mfpnet.setups import data_source
 from mfpnet.show import ERR, percent, say
+from mfpnet.tile_agreement import tile_agreement
 
 CHART, MAP = (".png", ".svg", ".pdf"), (".png",)
 SUFFIXES = {
@@ -66,14 +66,19 @@ def score(options: EvaluateOptions) -> Scored:
     with progress_bar(ERR, f"evaluating {name}", len(dataset)) as bar:
         evaluation = evaluate(predictor, dataset, on_frame=lambda _: bar.advance())
     record = {
-        "weights": predictor.info.as_dict(),
+        "weights": predictor.info.as_dict() | _runtime(predictor),
         "half": options.half,
         **evaluation.as_dict(),
     }
     if options.calibration or options.reliability:
         with progress_bar(ERR, f"calibrating {name}", network_runs(dataset)) as bar:
             record["calibration"] = calibrate(predictor, dataset, on_frame=bar.advance).as_dict()
-    record["environment"] = environment() | used_device(predictor.device)
+    if options.tile:
+        with progress_bar(ERR, f"comparing with whole frames of {name}", len(dataset)) as bar:
+            found = tile_agreement(predictor, dataset, on_frame=bar.advance)
+        record["tiles"] = found.as_dict()
+    engine = predictor.engine
+    record["environment"] = environment(engine.package) | engine.where() | _runtime(predictor)
     return Scored(options, predictor, dataset, evaluation, record)
 
 
@@ -81,6 +86,8 @@ def save(scored: Scored) -> None:
     """Write the weights with these scores in their card, where `--save` asks for it."""
     options, predictor = scored.options, scored.predictor
     if options.save:
+        from mfpnet.checkpoint import save_weights
+
         info = with_scores(predictor.info, scored.evaluation)
         save_weights(options.save, predictor.network, info, half=options.half)
         say(f"weights: {options.save}")
@@ -119,6 +126,10 @@ def _check_files(options: EvaluateOptions) -> None:
             "--save cannot stand beside --flip or --scales: a card states the plain score. "
             "Leave out one or the other."
         )
+    if options.tile:
+        for name in ("save", "calibration", "reliability"):
+            if getattr(options, name):
+                raise MfpnetError(f"--{name} is of whole frames: leave out --tile, or --{name}.")
     for name, suffixes in SUFFIXES.items():
         path: Path | None = getattr(options, name)
         if path and path.suffix.lower() not in suffixes:
@@ -127,7 +138,28 @@ def _check_files(options: EvaluateOptions) -> None:
 
 
 def _open_predictor(options: EvaluateOptions) -> Predictor:
-    network = load_model(options.weights, options.model)
-    if options.half:
-        round_to_half(network)
-    return Predictor(network, device=options.device, flip=options.flip, scales=options.scales)
+    if options.save and is_exported(options.weights):
+        raise MfpnetError(
+            f"--save writes weights, and '{options.weights}' is an exported file: evaluate the "
+            f"weights it was made from, or leave out --save."
+        )
+    predictor = open_predictor(
+        options.weights,
+        model=options.model,
+        device=options.device,
+        flip=options.flip,
+        scales=options.scales,
+        half=options.half,
+        tile=parse_tile(options.tile, options.overlap),
+        overlap=options.overlap,
+    )
+    if (options.calibration or options.reliability) and not predictor.engine.gives_logits:
+        raise MfpnetError(
+            f"a calibration needs to know how sure the network is, and '{options.weights}' gives "
+            f"labels only: export it again with --output logits."
+        )
+    return predictor
+
+
+def _runtime(predictor: Predictor) -> dict[str, object]:
+    return {"backend": predictor.engine.backend, "precision": predictor.engine.precision}

@@ -24,6 +24,13 @@ def warn(text: str) -> None:
     ERR.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
 
 
+def progress(text: str) -> None:
+    """What is being done, on a terminal only: one line that makes way for the next, or for none."""
+    if ERR.is_terminal:
+        ERR.file.write(f"\r\x1b[K{text[: ERR.width - 1]}")
+        ERR.file.flush()
+
+
 def percent(value: float | None) -> str:
     """0.1234 as `12.3`."""
     return "absent" if value is None else f"{100 * value:.1f}"
@@ -54,6 +61,20 @@ def show_scores(record: Mapping[str, Any]) -> None:
     )
     if "calibration" in record:
         _say_calibration(record["calibration"])
+    if "tiles" in record:
+        _say_tiles(record["tiles"])
+
+
+def _say_tiles(found: Mapping[str, Any]) -> None:
+    tile, frames = "x".join(map(str, found["tile"])), counted(found["frames"], "frame")
+    ratio = "edges_at_borders_over_elsewhere"
+    edges = [found[f"{ratio}{where}"] or 0 for where in ("", "_in_whole_frames")]
+    say(
+        f"tiles of {tile}, overlap {found['overlap']}: {percent(found['agreement'])} % of labels as"
+        f" in whole frames ({frames}, lowest {percent(found['lowest_agreement'])} %);"
+        f" label edges at tile borders {edges[0]:.2f} times those elsewhere, in whole frames"
+        f" {edges[1]:.2f} times"
+    )
 
 
 def _say_calibration(found: Mapping[str, Any]) -> None:
@@ -79,7 +100,6 @@ def _interval(bounds: Sequence[float] | None) -> str:
 
 def show_card(title: str, card: Mapping[str, Any]) -> None:
     """What weights are, what they are worth and where they end; `card` is `cards.card_of`."""
-    known = card["parameters"] is not None
     table = Table(title=escape(title), show_header=False)
     rows = {
         "network": card["variant"],
@@ -88,7 +108,7 @@ def show_card(title: str, card: Mapping[str, Any]) -> None:
         **({"went on from": card["started_from"]} if card["started_from"] else {}),
         **({"taught by": ", ".join(card["taught_by"])} if card["taught_by"] else {}),
         "frames": f"{_cell('size', card['input_size'])}, larger ones are scaled down",
-        "parameters": f"{card['parameters']:,}" if known else "not known without its code",
+        **(_card_interface(card) if "backend" in card else _card_parameters(card)),
         "file": f"{card['bytes'] / 1e6:.2f} MB",
         "mIoU": _card_score(card),
         "licence": card["licence"],
@@ -104,6 +124,22 @@ def show_card(title: str, card: Mapping[str, Any]) -> None:
     for limit in card["limits"]:
         limits.add_row("-", Text(limit))
     OUT.print(limits)
+
+
+def _card_parameters(card: Mapping[str, Any]) -> dict[str, str]:
+    known = card["parameters"] is not None
+    return {"parameters": f"{card['parameters']:,}" if known else "not known without its code"}
+
+
+def _card_interface(card: Mapping[str, Any]) -> dict[str, str]:
+    """What an exported file takes and gives, and what runs it."""
+    size = _cell("size", card["size"]) if card["size"] else "any from 32x32 up"
+    pixels = {"uint8": "0 to 255, uint8 (N, H, W, 3)", "float": "0 to 1, float32 (N, 3, H, W)"}
+    return {
+        "runs in": f"{card['backend']}, {card['precision']}",
+        "takes": f"RGB {pixels[card['pixels']]}, {size}",
+        "gives": card["output"],
+    }
 
 
 def _card_score(card: Mapping[str, Any]) -> str:

@@ -80,7 +80,7 @@ class Stepper:
         loss = self._loss(images, targets, criterion)
         if self.step % self.check_every == 0:
             self.check(loss)
-        self._scaler.scale(loss / self.accumulate).backward()  # type: ignore[no-untyped-call]
+        self._scaler.scale(loss / self.accumulate).backward()
         self.step += 1
         if not self.between_updates:
             self._update()

@@ -160,7 +160,7 @@ class GpuClock:
 
     def mark(self) -> None:
         """When the GPU gets here."""
-        event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+        event = torch.cuda.Event(enable_timing=True)
         event.record()
         self.marks.append(event)
 

@@ -10,7 +10,7 @@ from mfpnet.datasets import open_dataset, problems
 from mfpnet.errors import MfpnetError
 from mfpnet.facts import every_name, facts_of
 from mfpnet.files import write_json
-from mfpnet.options import check_at_least
+from mfpnet.options import check_at_least, parse_tile
 from mfpnet.setups import (
     ablation_sources,
     check_config,
@@ -69,16 +69,22 @@ def evaluate(options: given.EvaluateOptions) -> int:
 
 def predict(options: given.PredictOptions) -> int:
     """`mfpnet predict`; 1 when a picture had to be skipped."""
-    from mfpnet.checkpoint import load_model
+    from mfpnet.picture_files import PictureReport, predict_files
     from mfpnet.pictures import find_images
-    from mfpnet.predict import PictureReport, Predictor, predict_files
+    from mfpnet.predict import open_predictor
 
     if not options.images:
         raise MfpnetError("no picture was named: give files, folders or globs after the weights.")
     # A picture that two arguments name is predicted once.
     pictures = list(dict.fromkeys(path for spec in options.images for path in find_images(spec)))
-    network = load_model(options.weights, options.model)
-    predictor = Predictor(network, device=options.device, full_size=options.full_size)
+    predictor = open_predictor(
+        options.weights,
+        model=options.model,
+        device=options.device,
+        full_size=options.full_size,
+        tile=parse_tile(options.tile, options.overlap),
+        overlap=options.overlap,
+    )
 
     def tell(report: PictureReport) -> None:
         if report.error:
