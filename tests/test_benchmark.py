@@ -184,7 +184,8 @@ def test_backends_are_chosen_by_name_and_precision() -> None:
     everything = backend_names(CPU)
     assert {REFERENCE, "compiled", "onnxruntime", "openvino", "executorch"} <= set(everything)
     assert "compiled" not in backend_names(CPU, compiled=False)
-    assert backend_names(CPU, precisions=("bf16",)) == ["inference-bf16", "compiled-bf16"]
+    halves = ["inference-bf16", "compiled-bf16", "openvino-bf16"]
+    assert backend_names(CPU, precisions=("bf16",)) == halves
     assert backend_names(CPU, only=("openvino",)) == ["openvino"]
     gpu = backend_names(torch.device("cuda"))
     assert gpu == list(ON_GPU)

@@ -127,7 +127,7 @@ def test_a_bound_is_the_larger_of_the_two() -> None:
     light = Layer("b", "mean", (1,), macs=0, values=500_000, other_bytes=1_000_000)
     rows = bounds([heavy, light], EVEN, "fp32")
     assert [row["bound_ms"] for row in rows] == pytest.approx([3, 3])
-    assert [row["bound_by"] for row in rows] == ["arithmetic", "bytes"]
+    assert [row["bound_by"] for row in rows] == ["MACs", "bytes"]
     assert least_time([heavy, light], EVEN, "fp32") == pytest.approx(6)
     assert least_time([heavy, light], EVEN, "bf16") == pytest.approx(1.5 + 2)
 

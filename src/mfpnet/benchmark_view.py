@@ -152,13 +152,19 @@ def not_measured(faults: Sequence[Record]) -> list[str]:
 def _show_layers(layers: Mapping[str, Sequence[Record]]) -> None:
     for name, rows in layers.items():
         say(f"{name}: the least time of each layer at the machine's ceilings, in float32")
-        table = _table(["layer", "operation", "output", "MMACs", "MB", "ms", "bound by"], left=3)
+        table = _table(["layer", "operation", "output", "MMACs", "MB", "ms", "by"], left=3)
         for row in rows:
-            shape = "x".join(map(str, row["shape"]))
+            shape = "x".join(map(str, row["shape"][1:]))
             amounts = (row["macs"] / 1e6, row["bytes"] / 1e6, row["bound_ms"])
-            told = (f"{amount:.3f}" for amount in amounts)
-            table.add_row(row["layer"], row["operation"], shape, *told, row["bound_by"])
+            told = (f"{amount:.3g}" if amount else "0" for amount in amounts)
+            named = (_end_of(row["layer"].removeprefix("network."), 24), row["operation"][:12])
+            table.add_row(*named, shape, *told, row["bound_by"])
         OUT.print(table)
+
+
+def _end_of(text: str, most: int) -> str:
+    """The last characters: where in a network a layer is shows at the end of its name."""
+    return text if len(text) <= most else f"…{text[1 - most :]}"
 
 
 def _show_profiles(rows: Iterable[Record]) -> None:

@@ -16,6 +16,7 @@ from mfpnet.checkpoint import load_model
 from mfpnet.deployed import info_of
 from mfpnet.errors import MfpnetError, unknown_name
 from mfpnet.foreign import file_name
+from mfpnet.openvino_backend import OpenVinoBackend
 from mfpnet.pictures import Image
 from mfpnet.runners import ON_CPU, ON_GPU, Array, Job, Runner, torch_runner
 from mfpnet.subjects import Subject, names_weights, subject_of
@@ -25,6 +26,7 @@ from mfpnet.writing import SUFFIXES, write_exported
 RUNTIMES: dict[str, str] = {
     "onnxruntime": "onnx",
     "openvino": "openvino",
+    "openvino-bf16": "openvino",
     "torch-export": "torch-export",
     "litert": "litert",
     "executorch": "executorch",
@@ -68,7 +70,9 @@ def backend_names(
 def precision_of(backend: str, device: torch.device) -> str:
     """The precision that a backend's name stands for."""
     settings = ON_GPU if device.type == "cuda" else ON_CPU
-    return settings[backend].precision if backend in settings else "fp32"
+    if backend in settings:
+        return settings[backend].precision
+    return "bf16" if backend.endswith("-bf16") else "fp32"
 
 
 def runtime_of(path: Path) -> str:
@@ -92,7 +96,8 @@ def contender(subject: Subject, backend: str, job: Job, folder: Path) -> Runner:
         settings = ON_GPU if job.device.type == "cuda" else ON_CPU
         if backend in settings:
             return torch_runner(subject.network, settings[backend], job)
-        return file_runner(exported_file(subject, backend, job, folder), job)
+        path = exported_file(subject, backend, job, folder)
+        return file_runner(path, job, bf16=backend.endswith("-bf16"))
 
 
 def exported_file(subject: Subject, backend: str, job: Job, folder: Path) -> Path:
@@ -114,19 +119,24 @@ def exported_file(subject: Subject, backend: str, job: Job, folder: Path) -> Pat
     return path
 
 
-def file_runner(path: Path, job: Job) -> Runner:
-    """An exported file in its runtime.
+def file_runner(path: Path, job: Job, *, bf16: bool = False) -> Runner:
+    """An exported file in its runtime, which may round to bfloat16 inside (OpenVINO).
 
     Raises:
         MfpnetError: the file cannot be used, or does not take the job's pictures.
     """
-    backend = open_backend(path, threads=job.threads, foreign=True)
+    backend: Backend = (
+        OpenVinoBackend(path, job.threads, bf16=True)
+        if bf16
+        else open_backend(path, threads=job.threads, foreign=True)
+    )
     _check_fits(path, backend, job)
 
     def load(pictures: Image) -> Array:
         return _as_input(pictures, backend)
 
-    precision = backend.manifest.precision if backend.manifest else "unknown"
+    said = backend.manifest.precision if backend.manifest else "unknown"
+    precision = "bf16" if bf16 else said
     runner = Runner(load, backend.run, np.asarray, lambda: None, precision)
     runner.run(load(np.zeros((job.batch, *job.size, 3), np.uint8)))
     return runner

@@ -11,6 +11,8 @@ from typing import TypeVar
 import numpy as np
 
 Key = TypeVar("Key")
+# Seconds after which the idle threads of OpenMP and ONNX Runtime no longer keep a core busy.
+ASLEEP = 0.01
 
 
 @dataclass(frozen=True)
@@ -43,13 +45,15 @@ def interleaved_times(
         runners: what is run, by name.
         rounds: timed runs of each.
         warmup: turns before them that are not timed.
-        again: run each once more, untimed, before each timed run, so that it need not fetch its
-            data back from memory after the others, nor share the processor with their threads.
+        again: let the threads of the one before fall asleep, which wait busily for more work, and
+            run each once more, untimed, before each timed run, so that it need not fetch its data
+            back from memory after the others.
     """
     times: dict[Key, list[float]] = {name: [] for name in runners}
     for number in range(warmup + rounds):
         for name, run in runners.items():
             if again:
+                time.sleep(ASLEEP)
                 run()
             begun = time.perf_counter()
             run()

@@ -18,11 +18,13 @@ class OpenVinoBackend:
     name = "openvino"
     package, extra = "openvino", "openvino"
 
-    def __init__(self, path: Path, threads: int | None) -> None:
+    def __init__(self, path: Path, threads: int | None, *, bf16: bool = False) -> None:
         import openvino
 
         _check_files(path)
         core = openvino.Core()
+        if bf16 and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            raise MfpnetError("this processor has no bfloat16 arithmetic.")
         model = core.read_model(path)
         (image,) = model.inputs
         self.input_name: str = min(image.get_names(), default="", key=len)
@@ -32,7 +34,7 @@ class OpenVinoBackend:
         )
         self.input_dtype = str(np.dtype(image.element_type.to_dtype()))
         self.manifest = _manifest(model, path)
-        settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", **_exactly(self.manifest)}
+        settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", **_exactly(self.manifest, bf16)}
         if threads:
             settings["INFERENCE_NUM_THREADS"] = threads
         compiled = core.compile_model(model, "CPU", settings)
@@ -49,8 +51,10 @@ def _manifest(model: Any, path: Path) -> Manifest | None:
     return Manifest.from_json(model.get_rt_info(MANIFEST_KEY).astype(str), path)
 
 
-def _exactly(manifest: Manifest | None) -> dict[str, str]:
+def _exactly(manifest: Manifest | None, bf16: bool) -> dict[str, str]:
     """On some processors floats are computed in coarse bfloat16 unless somebody objects."""
+    if bf16:
+        return {"INFERENCE_PRECISION_HINT": "bf16"}
     exact = manifest is not None and manifest.precision != "int8"
     return {"INFERENCE_PRECISION_HINT": "f32"} if exact else {}
 

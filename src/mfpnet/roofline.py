@@ -94,7 +94,7 @@ def bounds(layers: Iterable[Layer], ceilings: Ceilings, precision: str) -> list[
                 "macs": layer.macs,
                 "bytes": moved,
                 "bound_ms": least,
-                "bound_by": "arithmetic" if arithmetic == least else "bytes",
+                "bound_by": "MACs" if arithmetic == least else "bytes",
             }
         )
     return rows

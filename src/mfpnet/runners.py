@@ -133,24 +133,6 @@ class AsTrained(nn.Module):
         return logits if self.output == "logits" else logits.argmax(dim=1).to(self.labels)
 
 
-class Straight(nn.Module):
-    """`Deployed`, whose work does not depend on what is in the picture.
-
-    Compilers and CUDA graphs want that; so every class is enlarged, and then the largest is taken.
-    """
-
-    def __init__(self, network: Network, output: Output) -> None:
-        super().__init__()
-        self.deployed, self.output = Deployed(network, pixels="uint8", output="logits"), output
-        fits = len(self.deployed.info.classes) <= 255
-        self.labels = torch.uint8 if fits else torch.int32
-
-    def forward(self, image: Tensor) -> Tensor:
-        """(N, H, W, 3) uint8 RGB -> logits (N, C, H, W) or labels (N, H, W)."""
-        logits: Tensor = self.deployed(image)
-        return logits if self.output == "logits" else logits.argmax(dim=1).to(self.labels)
-
-
 def torch_runner(network: Network, setting: Setting, job: Job) -> Runner:
     """A network in one setting, warm: compiled and captured where that is asked for.
 
@@ -169,13 +151,11 @@ def torch_runner(network: Network, setting: Setting, job: Job) -> Runner:
 
 
 def _module(network: Network, setting: Setting, job: Job) -> nn.Module:
-    made: nn.Module
-    if setting.folded and (setting.compiled or setting.graphs):
-        made = Straight(network, job.output)
-    elif setting.folded:
-        made = Deployed(network, pixels="uint8", output=job.output)
-    else:
-        made = AsTrained(network, job.output)
+    made: nn.Module = AsTrained(network, job.output)
+    if setting.folded:
+        # Compilers and graphs want work that does not depend on what is in the picture.
+        straight = setting.compiled or setting.graphs
+        made = Deployed(network, pixels="uint8", output=job.output, straight=straight)
     made = made.to(job.device, DTYPES[setting.precision])
     if setting.channels_last:
         made = made.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
