@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from mfpnet.backends import bundled_files
 from mfpnet.checkpoint import bundled_weights
 from mfpnet.cli import parse
 from mfpnet.options import PredictOptions, TrainOptions
@@ -79,8 +80,8 @@ def test_named_weights_come_with_the_package() -> None:
     parsed = [parse(line) for line in mfpnet_commands(README) if line[0] in ("predict", "info")]
     named = {o.weights if isinstance(o, PredictOptions) else o.name for o in parsed}
     named |= set(re.findall(r"""(?:Predictor|load_model)\("(\w+)"\)""", README))
-    assert named == {"mfpnet_fast_camvid"}
-    assert named <= set(bundled_weights())
+    assert named == {"mfpnet_fast_camvid", "mfpnet_fast_camvid_int8"}
+    assert named <= {*bundled_weights(), *bundled_files()}
 
 
 def test_make_targets_exist() -> None:
