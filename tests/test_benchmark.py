@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,17 @@ import pytest
 import torch
 
 from mfpnet import comparison, subjects
+from mfpnet.backends import file_bytes
 from mfpnet.benchmark import benchmark
 from mfpnet.checkpoint import save_weights
 from mfpnet.comparison import Plan
-from mfpnet.contenders import backend_names, contender
+from mfpnet.contenders import backend_names, contender, own_size
 from mfpnet.endtoend import STAGES
 from mfpnet.errors import MfpnetError
 from mfpnet.files import write_json
 from mfpnet.runners import ON_CPU, ON_GPU, REFERENCE, Job, Runner, Setting
 from mfpnet.subjects import Subject, subjects_of
+from mfpnet.writing import write_exported
 from samples import INFO, small_and_fast, tiny_network
 
 CPU = torch.device("cpu")
@@ -181,19 +184,22 @@ def test_a_backend_that_breaks_costs_no_other(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_backends_are_chosen_by_name_and_precision() -> None:
-    everything = backend_names(CPU)
+    assert not any("compiled" in name for name in backend_names(CPU))
+    assert backend_names(CPU, only=("compiled",)) == ["compiled"]
+    everything = backend_names(CPU, compiled=True)
     assert {REFERENCE, "compiled", "onnxruntime", "openvino", "executorch"} <= set(everything)
-    assert "compiled" not in backend_names(CPU, compiled=False)
     halves = ["inference-bf16", "compiled-bf16", "openvino-bf16"]
-    assert backend_names(CPU, precisions=("bf16",)) == halves
+    assert backend_names(CPU, precisions=("bf16",), compiled=True) == halves
     assert backend_names(CPU, only=("openvino",)) == ["openvino"]
-    gpu = backend_names(torch.device("cuda"))
+    gpu = backend_names(torch.device("cuda"), compiled=True)
     assert gpu == list(ON_GPU)
     assert {"graphs-fp16", "compiled-graphs-bf16"} <= set(gpu)
     with pytest.raises(MfpnetError, match=r"unknown backend on cpu 'openvin'\. Did you mean 'open"):
         backend_names(CPU, only=("openvin",))
+    with pytest.raises(MfpnetError, match=r"'tensorrt'\. Known: compiled, .*openvino"):
+        backend_names(CPU, only=("tensorrt",))
     with pytest.raises(MfpnetError, match="leave no backend"):
-        backend_names(CPU, only=("openvino",), precisions=("bf16",))
+        benchmark(Plan([tiny()], device="cpu", only=("openvino",), precisions=("bf16",)))
 
 
 def test_both_devices_begin_with_the_network_as_it_was_trained() -> None:
@@ -251,7 +257,7 @@ def test_a_foreign_file_takes_floats(theirs: Subject) -> None:
 
 @pytest.mark.parametrize(("size", "batch"), [((96, 96), 1), (SIZE, 2)])
 def test_a_file_of_another_size_says_so(theirs: Subject, size: tuple[int, int], batch: int) -> None:
-    with pytest.raises(MfpnetError, match=r"takes 1x3x64x96, and \dx3x\d\dx96 is measured"):
+    with pytest.raises(MfpnetError, match=r"takes 1x3x64x96, and has no manifest.* \dx3x\d\dx96"):
         contender(theirs, "onnxruntime", Job(size, batch, "logits", CPU, 1), Path())
 
 
@@ -270,6 +276,65 @@ def test_a_file_is_measured_beside_a_network(theirs: Subject) -> None:
         "parameters": None,
         "bytes": Path(theirs.given).stat().st_size,
     }
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> list[Subject]:
+    """A network that was trained on something, exported for two runtimes."""
+    network = tiny_network().eval()
+    network.info = replace(INFO, data="streets")
+    folder = tmp_path_factory.mktemp("files")
+    names = {"onnx": "tiny.onnx", "openvino": "tiny.xml"}
+    for format, name in names.items():
+        write_exported(network, folder / name, format=format, size=SIZE, output="labels")
+    return subjects_of([str(folder / name) for name in names.values()])
+
+
+def test_a_file_is_compared_with_the_network_it_was_made_of(files: list[Subject]) -> None:
+    network = tiny_network().eval()
+    network.info = replace(INFO, data="streets")
+    job = Job(SIZE, 1, "labels", CPU, 1)
+    names = {"elsewhere": replace(INFO, data="roads"), "tiny": network.info, "random": INFO}
+    subjects = []
+    for name, info in names.items():
+        other = tiny_network().eval()
+        other.info = info
+        subjects.append(Subject(name, name, other))
+    plan = Plan([*subjects, files[0]], (SIZE,))
+    runners = {(s.name, REFERENCE): contender(s, REFERENCE, job, Path()) for s in subjects}
+    runners["tiny.onnx", "onnxruntime"] = contender(files[0], "onnxruntime", job, Path())
+    measured = comparison.Comparison(plan, job, Path(), print)
+    assert measured._references(runners) == {name: name for name in names} | {"tiny.onnx": "tiny"}
+    loaded = {name: runner.load(PICTURE) for name, runner in runners.items()}
+    equal = comparison._equal_labels(runners, loaded, {"tiny": "tiny", "tiny.onnx": "tiny"})
+    assert equal["tiny.onnx", "onnxruntime"] > 0.999
+    assert set(equal) == {("tiny", REFERENCE), ("tiny.onnx", "onnxruntime")}
+
+
+def test_the_size_of_a_file_counts_its_weights(files: list[Subject]) -> None:
+    graph = files[1].path
+    assert graph is not None
+    assert file_bytes(graph) == sum(each.stat().st_size for each in graph.parent.glob("tiny.[xb]*"))
+    assert file_bytes(graph) > graph.stat().st_size
+
+
+def test_files_alone_say_the_size(files: list[Subject], theirs: Subject) -> None:
+    assert own_size(files) == own_size([theirs]) == SIZE
+    assert own_size([*files, tiny()]) is None
+
+
+def test_nothing_measured_is_an_error_with_the_reasons(files: list[Subject]) -> None:
+    reasons = (
+        r"nothing was measured:\nonnxruntime \(tiny.onnx\): it is fp32, and --precision is int8"
+    )
+    with pytest.raises(MfpnetError, match=reasons):
+        benchmark(Plan(files, (SIZE,), device="cpu", threads=1, precisions=("int8",)))
+
+
+def test_files_of_the_same_name_keep_their_folders(files: list[Subject], tmp_path: Path) -> None:
+    given = [files[0].given, str(tmp_path / "tiny.onnx")]
+    (tmp_path / "tiny.onnx").write_bytes(Path(given[0]).read_bytes())
+    assert [subject.name for subject in subjects_of(given)] == given
 
 
 def test_a_gpu_gets_several_batches_before_it_is_waited_for(tmp_path: Path) -> None:

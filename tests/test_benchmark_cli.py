@@ -63,7 +63,11 @@ def test_it_prints_draws_and_records(
 
 def test_a_record_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert mfpnet(*SMALL, *QUICK, "--model-only", "--json", "-") == 0
-    record = json.loads(capsys.readouterr().out.splitlines()[-1])
+    told = capsys.readouterr()
+    record = json.loads(told.out)
+    assert told.out.count("\n") == 1
+    assert "tiny, 64x96, batch 1" in told.err
+    assert "\n64x96, batch 1: starting tiny in eager ...\n" in told.err
     assert record["environment"]["threads"] == 1
     assert record["comparisons"][0]["rows"][0]["end_to_end"] is None
 

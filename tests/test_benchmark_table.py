@@ -34,17 +34,17 @@ def lines(table: str) -> list[list[str]]:
 
 def test_networks_stand_beside_each_other(rows: benchmark_table.Rows) -> None:
     head, _, *body = lines(benchmark_table.latency(rows))
-    assert head == ["machine", "size", "batch", "backend", "`mfpnet` ms", "`dabnet` ms"]
+    assert head == ["machine", "size", "batch", "output", "backend", "`mfpnet` ms", "`dabnet` ms"]
     assert body == [
-        ["Slow, 2 threads", "360x480", "1", "eager", "40.0", "-"],
-        ["Slow, 2 threads", "360x480", "1", "openvino", "20.0", "30.0 (busy)"],
-        ["Fast, 2 threads", "360x480", "1", "eager", "4.00", "-"],
+        ["Slow, 2 threads", "360x480", "1", "labels", "eager", "40.0", "-"],
+        ["Slow, 2 threads", "360x480", "1", "labels", "openvino", "20.0", "30.0 (busy)"],
+        ["Fast, 2 threads", "360x480", "1", "labels", "eager", "4.00", "-"],
     ]
 
 
 def test_each_network_has_its_fastest_backend(rows: benchmark_table.Rows) -> None:
     _, _, *body = lines(benchmark_table.fastest(rows))
-    assert [line[3:] for line in body] == [
+    assert [line[4:] for line in body] == [
         ["`mfpnet`", "openvino", "20.0", "22.0", "50.0", "50", "40.0"],
         ["`dabnet`", "openvino", "30.0 (busy)", "33.0", "33.3", "33", "50.0"],
         ["`mfpnet`", "eager", "4.00", "4.40", "250", "250", "24.0"],

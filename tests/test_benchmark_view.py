@@ -41,6 +41,7 @@ def row(network: str, backend: str, ms: float, **changes: Any) -> dict[str, Any]
 def record(*rows: dict[str, Any], **changes: Any) -> dict[str, Any]:
     names = dict.fromkeys(row["network"] for row in rows)
     return {
+        "output": "labels",
         "networks": [{"name": name, "parameters": 1_234_567, "bytes": None} for name in names],
         "ceilings": {"macs_per_second": {"fp32": 4.5e10}, "bytes_per_second": 8.25e9},
         "comparisons": [
@@ -93,6 +94,20 @@ def test_networks_stand_side_by_side(shown: Console) -> None:
     assert table[1].split() == ["backend", "mfpnet", "dabnet"]
     assert table[3].split() == ["eager", "40.0", "60.0", "x1.50"]
     assert table[4].split() == ["onnxruntime", "20.0", "-"]
+
+
+def test_long_names_that_begin_alike_are_numbered(shown: Console) -> None:
+    names = [f"mfpnet_fast_camvid-360x480-{end}-labels.onnx" for end in ("fp32", "int8", "fp16")]
+    rows = [
+        row(name, "onnxruntime", 20.0, precision=name[27:31], equal_labels=None) for name in names
+    ]
+    text = printed(shown, record(*rows))
+    table = text[text.index("side by side") :].splitlines()
+    assert table[0].endswith("times that of 1")
+    assert table[1:4] == [f"{number}  {name}" for number, name in enumerate(names, 1)]
+    assert table[4].split() == ["backend", "1", "2", "3"]
+    assert table[6].split() == ["onnxruntime", "20.0", "-", "-"]
+    assert table[7].split() == ["onnxruntime", "int8", "-", "20.0", "-"]
 
 
 def test_what_was_not_measured_is_told_once() -> None:
@@ -153,6 +168,20 @@ def test_bars_name_every_network_and_backend(tmp_path: Path) -> None:
     names = ("mfpnet", "dabnet", "net.onnx", "eager", "onnxruntime", "40.0", "60.0", "6.25")
     for drawn in (*names, "360x480, batch 1: median in ms"):
         assert f"<!-- {drawn} -->" in text
+
+
+def test_the_legend_stays_on_the_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib", reason="needs the extra `plot`")
+    drawn: list[Any] = []
+    monkeypatch.setattr("mfpnet.latency_chart.save_figure", lambda figure, _: drawn.append(figure))
+    names = [f"mfpnet_fast_camvid-360x480-{end}-labels.onnx" for end in ("fp32", "int8", "fp16")]
+    for several in (names, ["mfpnet", "mfpnet_fast", "dabnet"]):
+        latency_bars(record(*(row(name, "eager", 40.0) for name in several)), tmp_path / "a.png")
+        figure = drawn.pop()
+        figure.draw_without_rendering()
+        box = figure.legends[0].get_window_extent()
+        assert box.x0 >= 0
+        assert box.x1 <= figure.bbox.x1
 
 
 def test_nothing_measured_is_nothing_to_draw(tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def test_what_could_not_be_saved_is_refused_at_once(
     path = tmp_path / "w.safetensors"
     for views in (("--flip",), ("--scales", 1, 2)):
         text = complaint(capsys, weights, "--save", path, *views)
-        assert "--save cannot stand beside --flip or --scales" in text
+        assert f"--save cannot stand beside {views[0]}: a card states" in text
         assert "evaluating" not in text
     text = complaint(capsys, weights, "--save", tmp_path / "w.bin")
     assert f"--save is '{tmp_path / 'w.bin'}': give a name that ends in .safetensors." in text

@@ -73,6 +73,31 @@ def test_pictures_are_predicted(
         assert (labels == expected).mean() > 0.995
 
 
+def test_padding_is_noted_once_with_the_size_that_fits(
+    files: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.png", "b.png"):
+        PIL.Image.new("RGB", (192, 108)).save(tmp_path / name)
+    pictures = (tmp_path / "a.png", tmp_path / "b.png", "--out", tmp_path / "out")
+    run("predict", files["fixed.onnx"], *pictures)
+    # 64 / 192 of 108 are 36 of 64 lines.
+    text = capsys.readouterr().err
+    assert text.count("a picture of 108x192 fills 56 % of the 64x64 of this file") == 1
+    assert "export one with --size 32x64, or --size dynamic." in text
+    run("predict", files["any.onnx"], *pictures)
+    assert capsys.readouterr().err == ""
+    PIL.Image.new("RGB", (64, 60)).save(tmp_path / "c.png")
+    run("predict", files["fixed.onnx"], tmp_path / "c.png", "--out", tmp_path / "out")
+    assert capsys.readouterr().err == ""
+
+
+def test_results_go_to_a_folder(
+    files: dict[str, Path], picture: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = complaint(capsys, "predict", files["any.onnx"], picture, "--out", picture)
+    assert f"--out is '{picture}', which is a file: give a folder." in text
+
+
 def test_a_file_is_scored_pixel_by_pixel(files: dict[str, Path], tmp_path: Path) -> None:
     streets = SyntheticStreets("test", 3, (64, 64))
     counts = np.zeros((11, 11), dtype=int)
@@ -127,6 +152,7 @@ def test_what_needs_weights_or_logits_is_refused_at_once(
     for (name, *options), expected in wanted.items():
         text = complaint(capsys, "evaluate", files[str(name)], *options, *SCENES)
         assert expected in text
+        assert "--tile" not in text
         assert "evaluating" not in text
     assert not (tmp_path / "w.safetensors").exists()
 

@@ -143,7 +143,7 @@ def test_benchmark_tells_images_per_second(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     small = ("--size", "32x64", "--batch-size", "2", "3", "--rounds", "1", "--threads", "1")
-    only = ("--only", "mfpnet_fast", "--no-compiled", "--device", "cpu", "--training")
+    only = ("--only", "mfpnet_fast", "--device", "cpu", "--training")
     assert mfpnet("benchmark", *small, *only, "--json", "record.json") == 0
     rows = record()["rows"]
     assert {(row["variant"], row["batch_size"]) for row in rows} == {

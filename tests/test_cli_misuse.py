@@ -146,9 +146,9 @@ def test_words_are_taken_as_a_user_expects() -> None:
             ("a.jpg", "b.jpg"),
             Path("d"),
         )
-    benchmark = parse(["benchmark", "--no-compiled"])
+    benchmark = parse(["benchmark", "--compiled"])
     assert isinstance(benchmark, BenchmarkOptions)
-    assert not benchmark.compiled
+    assert benchmark.compiled
 
 
 @pytest.mark.parametrize(

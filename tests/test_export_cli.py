@@ -10,6 +10,8 @@ import pytest
 
 from mfpnet.checkpoint import save_weights
 from mfpnet.cli import main
+from mfpnet.errors import MfpnetError
+from mfpnet.facts import facts_of
 from samples import INFO, short_network
 
 
@@ -35,7 +37,10 @@ def test_a_file_and_its_report(here: Path, capsys: pytest.CaptureFixture[str]) -
     printed = capsys.readouterr().out
     assert f"{name}: checked in onnxruntime; report in {name}.report.json" in printed
     assert "labels only" in printed
+    assert " ms, 1 thread, for a batch of 1 at 64x96 (95 % below " in printed
+    assert "argmax" not in printed
     report = json.loads((here / f"{name}.report.json").read_text("utf-8"))
+    assert report["latency"]["threads"] == 1
     assert json.loads((here / "copy.json").read_text("utf-8")) == report
     (image,) = onnx.load(here / name).graph.input
     assert [side.dim_value for side in image.type.tensor_type.shape.dim] == [1, 3, 64, 96]
@@ -48,6 +53,8 @@ def test_a_file_and_its_report(here: Path, capsys: pytest.CaptureFixture[str]) -
         (("--size", "31x64"), "--size is '31x64': at least 32x32."),
         (("--size", "0x64"), "--size is '0x64': write height x width, as in 360x480."),
         (("--size", "any"), "--size is 'any': write height x width, as in 360x480, or dynamic."),
+        (("--out", "a.tflite"), "change the name, or give --format litert, which writes .tflite."),
+        (("--out", "net"), "files of format onnx end in .onnx: change the name."),
         (("--batch", 0), "--batch is 0: it must be at least 1."),
         (("--threads", 0), "--threads is 0: it must be at least 1."),
         (("--out", "net.xml"), "'net.xml' ends in '.xml', and files of format onnx end in .onnx"),
@@ -66,6 +73,23 @@ def test_misuse(
 def test_no_such_weights(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert export("nothing.safetensors") == 2
     assert "'nothing.safetensors' does not exist" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["mfpnet_fast_camvid_int8", "net.onnx", "net.pt2"])
+def test_an_exported_file_is_not_exported_again(
+    capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    assert export(name) == 2
+    assert f"'{name}' is an exported file already" in capsys.readouterr().err
+
+
+def test_the_half_of_an_openvino_model_points_to_the_other(here: Path) -> None:
+    (here / "net.bin").write_bytes(bytes(100))
+    with pytest.raises(MfpnetError, match="truncated or no safetensors file"):
+        facts_of("net.bin")
+    (here / "net.xml").write_bytes(b"")
+    with pytest.raises(MfpnetError, match=r"belongs to an OpenVINO model. Give 'net.xml'"):
+        facts_of("net.bin")
 
 
 def test_a_missing_library_is_named(

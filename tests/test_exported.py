@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -165,10 +166,8 @@ def test_a_file_of_batches_is_refused(tmp_path: Path) -> None:
 
 def test_an_answer_that_contradicts_the_manifest(tmp_path: Path) -> None:
     said = manifest(size=FIXED)
-    classes = (*INFO.classes, "one more")
-    more = Manifest(
-        type(INFO)(**INFO.as_dict() | {"classes": classes}), "uint8", "logits", "fp32", FIXED
-    )
+    info = replace(INFO, classes=(*INFO.classes, "one more"), palette=(*INFO.palette, (1, 2, 3)))
+    more = Manifest(info, "uint8", "logits", "fp32", FIXED)
     path = write_colour_onnx(tmp_path / "a.onnx", said)
     import onnx
 

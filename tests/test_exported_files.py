@@ -141,9 +141,12 @@ def test_a_pt2_file_runs_without_this_package(exported: Exported) -> None:
     assert done.stdout.split() == ["fp32", "1", "11", "64", "96"]
 
 
-def test_the_example_of_the_page_needs_nothing_of_ours(exported: Exported, tmp_path: Path) -> None:
+@pytest.mark.parametrize("output", ["logits", "labels"])
+def test_the_example_of_the_page_needs_nothing_of_ours(
+    exported: Exported, tmp_path: Path, output: str
+) -> None:
     (example,) = EXAMPLE
-    shutil.copy(exported("onnx"), tmp_path / "mfpnet_fast_camvid-360x480-fp32.onnx")
+    shutil.copy(exported("onnx", output=output), tmp_path / "mfpnet_fast_camvid-360x480-fp32.onnx")
     PIL.Image.fromarray(draw_scene(1, (128, 192)).image).save(tmp_path / "photo.jpg")
     blocked = "import sys; sys.modules['mfpnet'] = sys.modules['torch'] = None\n"
     done = subprocess.run(
@@ -157,5 +160,5 @@ def test_the_example_of_the_page_needs_nothing_of_ours(exported: Exported, tmp_p
     assert done.returncode == 0, done.stderr[-2000:]
     assert set(json.loads(done.stdout.replace("'", '"'))) <= set(INFO.classes)
     with PIL.Image.open(tmp_path / "labels.png") as labels:
-        assert (labels.size, labels.mode) == ((96, 64), "P")
+        assert (labels.size, labels.mode) == ((192, 128), "P")
         assert labels.getpalette()[:6] == [128, 128, 128, 128, 0, 0]  # type: ignore[index]

@@ -36,6 +36,14 @@ def test_text_and_back(size: tuple[int, int] | None) -> None:
         ({"info": {"variant": "x"}}, "missing"),
         ({"info": 3}, "info is 3"),
         ({"info": INFO.as_dict() | {"future": 1}}, "newer mfpnet"),
+        ({"precision": "int99"}, "precision is 'int99'"),
+        ({"info": INFO.as_dict() | {"classes": 5}}, "classes is 5"),
+        ({"info": INFO.as_dict() | {"classes": [0, 1]}}, "classes is (0, 1)"),
+        ({"info": INFO.as_dict() | {"palette": [[1, 2, 3]]}}, "palette is ((1, 2, 3),)"),
+        ({"info": INFO.as_dict() | {"mean": ["a", "b", "c"]}}, "mean is ('a', 'b', 'c')"),
+        ({"info": INFO.as_dict() | {"std": [0.5]}}, "std is (0.5,)"),
+        ({"info": INFO.as_dict() | {"std": [0.5, 0, 0.5]}}, "std is (0.5, 0, 0.5)"),
+        ({"info": INFO.as_dict() | {"input_size": [0, 0]}}, "input_size is (0, 0)"),
     ],
 )
 def test_a_manifest_that_says_something_else(changes: dict[str, Any], reason: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -151,6 +152,8 @@ def test_bad_input(network: MFPNet, tmp_path: Path) -> None:
     few = SyntheticStreets("train", 15, SIZE)
     assert "calibration with 15 images is too few" in complaint(target, few)
     assert "calibration with 3 images is too few" in complaint(target, TRAINING, frames=3)
+    with pytest.raises(MfpnetError, match=r"is calibrated on too: --split and --calibrate-split"):
+        quantise(network, target, TRAINING, TRAINING)
     assert "--max-drop is -1" in complaint(target, TRAINING, max_drop=-1)
     for path, format in (("a.pt2", "torch-export"), ("a.tflite", "litert")):
         text = complaint(Target(tmp_path / path, format, SIZE), TRAINING)
@@ -170,7 +173,7 @@ def test_the_verb(
     monkeypatch.setattr(module, "search", searched())
     weights, out = tmp_path / "w.safetensors", tmp_path / "w.onnx"
     assert network.info is not None
-    save_weights(weights, network, network.info)
+    save_weights(weights, network, replace(network.info, data="synthetic"))
     scenes = ["--scenes", "16", "--scene-size", "64x96", "--threads", "1", "--max-drop", "9"]
     arguments = ["export", str(weights), "--precision", "int8", *scenes, "--out", str(out)]
     with pytest.raises(SystemExit) as ended:
@@ -185,6 +188,34 @@ def test_the_verb(
         main([*arguments, "--calibrate", "9"])
     assert ended.value.code == 2
     assert "calibration with 9 images is too few" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("trained_on", "options", "text"),
+    [
+        ("camvid", (), "trained on camvid, not on synthetic: give --data camvid --root DIR."),
+        ("synthetic", ("--data", "camvid", "--root", "."), "not on camvid: give --data synthetic."),
+        ("unknown", (), "do not say what that was: give --data camvid --root DIR if"),
+        ("cityscapes", (), "call mfpnet.quantise.quantise in Python with its frames"),
+        ("camvid", ("--root", "."), "--root goes with --data camvid"),
+    ],
+)
+def test_it_is_fitted_to_the_training_data_only(
+    network: MFPNet,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    trained_on: str,
+    options: tuple[str, ...],
+    text: str,
+) -> None:
+    weights = tmp_path / "w.safetensors"
+    assert network.info is not None
+    save_weights(weights, network, replace(network.info, data=trained_on))
+    with pytest.raises(SystemExit) as ended:
+        main(["export", str(weights), "--precision", "int8", *options])
+    assert ended.value.code == 2
+    assert text in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [weights]
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,8 @@ def test_the_picture_has_a_column_for_each_axis(tmp_path: Path) -> None:
     path = tmp_path / "scaling.svg"
     scaling_picture({"device": "cpu", "rows": [*rows, failed]}, path)
     drawn = path.read_text()
+    for tick in ("0.173", "100", "MiB of memory"):  # 360 x 480 is 172,800
+        assert f"<!-- {tick} -->" in drawn
     assert drawn.startswith("<?xml")
     assert len(drawn) > 10_000
     with pytest.raises(MfpnetError, match="no point was measured"):
@@ -91,8 +94,15 @@ def test_rows_and_reasons_are_printed(capsys: pytest.CaptureFixture[str]) -> Non
     show_scaling({"rows": [row("size"), tiled, failed]})
     shown = capsys.readouterr()
     assert "360x480" in shown.out
+    assert re.search(r"ms +. +MiB ", shown.out)
     assert "in tiles of 720x960" in shown.out
-    assert "batch 64, 1 threads: killed by signal 9" in shown.err
+    assert "batch 64, 1 thread: killed by signal 9" in shown.err
+
+
+def test_nothing_but_reasons_is_an_error() -> None:
+    failed = row("size", median_ms=None, error="killed by signal 9")
+    with pytest.raises(MfpnetError, match="nothing was measured:\nkilled by signal 9"):
+        show_scaling({"rows": [failed, failed]})
 
 
 def test_an_option_of_another_benchmark_is_refused() -> None:

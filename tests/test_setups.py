@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mfpnet.checkpoint import save_weights
+from mfpnet.errors import MfpnetError
 from mfpnet.options import DataChoice, TrainOptions
 from mfpnet.runs import CONFIG_FILE, source_name, without_places, write_config
 from mfpnet.setups import config_from_options, config_to_resume
@@ -51,6 +52,16 @@ def test_a_run_goes_on_with_data_in_another_place(tmp_path: Path) -> None:
     assert moved.evaluate_on is not None
     assert moved.data.root == moved.evaluate_on.root == str(tmp_path / "other")
     assert moved.recipe == config.recipe
+
+
+def test_a_folder_of_data_is_of_camvid() -> None:
+    for data in (DataChoice(root=Path("data")), DataChoice("synthetic", Path("data"))):
+        with pytest.raises(MfpnetError, match="--root goes with --data camvid"):
+            config_from_options(TrainOptions(data))
+    run = Path("run")
+    write_config(run / CONFIG_FILE, config_from_options(TrainOptions()))
+    with pytest.raises(MfpnetError, match="this run draws its own: leave it out"):
+        config_to_resume(TrainOptions(DataChoice(root=Path("data")), resume=run), run)
 
 
 def test_what_weights_are_called(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_an_exported_file_sees_a_large_picture_at_its_own_size(
 def test_tiles_that_a_file_does_not_take_are_refused(files: dict[str, Path]) -> None:
     with pytest.raises(MfpnetError, match="--tile is 64x64, and this file takes 48x80"):
         Predictor(files["fixed"], tile=(64, 64))
-    with pytest.raises(MfpnetError, match="this file gives labels only"):
+    with pytest.raises(MfpnetError, match=r"^--tile: .* this file gives labels only"):
         Predictor(files["labels"], tile=FIXED)
 
 
@@ -167,7 +167,6 @@ def test_predict_and_evaluate_in_tiles(tmp_path: Path, capsys: pytest.CaptureFix
         (("--tile", "64"), "--tile is '64': write height x width"),
         (("--tile", "64x64", "--calibration"), "--calibration is of whole frames"),
         (("--tile", "64x64", "--save", "w.safetensors"), "--save is of whole frames"),
-        (("--tile", "900x900", "--scenes", "1"), "no frame of synthetic test is larger"),
     ],
 )
 def test_unusable_options_are_refused(

@@ -20,11 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import results_tables
-from mfpnet.benchmark_view import NOISY, number, short_name
+from mfpnet.benchmark_view import NOISY, backend_of, number, short_name
 from mfpnet.errors import MfpnetError
 from mfpnet.files import read_json, write_atomically
 
 RESULTS = results_tables.ROOT / "results"
+# Share of labels as in eager float32 below which a backend computes something else.
+SAME = 0.995
 PAGE = results_tables.ROOT / "docs" / "performance.md"
 
 
@@ -35,10 +37,11 @@ class Place:
     machine: str
     size: tuple[int, int]
     batch: int
+    output: str
 
     def cells(self) -> list[str]:
         """As the first columns of a table."""
-        return [self.machine, "x".join(map(str, self.size)), str(self.batch)]
+        return [self.machine, "x".join(map(str, self.size)), str(self.batch), self.output]
 
 
 # Rows of records by place, network and backend.
@@ -68,9 +71,9 @@ def _rows_of(record: dict[str, Any]) -> Iterator[tuple[tuple[Place, str, str], d
     machine = _machine(record["environment"])
     for comparison in record["comparisons"]:
         height, width = comparison["size"]
-        place = Place(machine, (height, width), comparison["batch_size"])
+        place = Place(machine, (height, width), comparison["batch_size"], record["output"])
         for row in comparison["rows"]:
-            yield (place, row["network"], row["backend"]), row
+            yield (place, row["network"], backend_of(row)), row
 
 
 def _machine(where: dict[str, Any]) -> str:
@@ -81,9 +84,11 @@ def _machine(where: dict[str, Any]) -> str:
 
 
 def fastest(rows: Rows) -> str:
-    """Each network in the backend that is fastest on each machine."""
+    """Each network in the backend that is fastest on each machine and gives the same labels."""
     best: dict[tuple[Place, str], tuple[str, dict[str, Any]]] = {}
     for (place, network, backend), row in rows.items():
+        if row["equal_labels"] is not None and row["equal_labels"] < SAME:
+            continue
         other = best.get((place, network))
         if other is None or row["median_ms"] < other[1]["median_ms"]:
             best[place, network] = backend, row
@@ -91,7 +96,17 @@ def fastest(rows: Rows) -> str:
         [*place.cells(), f"`{short_name(network)}`", backend, *_speed(row)]
         for (place, network), (backend, row) in best.items()
     ]
-    heads = ("machine", "size", "batch", "network", "fastest backend", "ms", "p95", "images/s")
+    heads = (
+        "machine",
+        "size",
+        "batch",
+        "output",
+        "network",
+        "fastest backend",
+        "ms",
+        "p95",
+        "images/s",
+    )
     return results_tables.table((*heads, "of the roofline %", "file to file ms"), lines)
 
 
@@ -118,7 +133,14 @@ def latency(rows: Rows) -> str:
         [*place.cells(), backend, *(_cell(rows.get((place, name, backend))) for name in networks)]
         for place, backend in _unique((place, backend) for place, _, backend in rows)
     ]
-    heads = ("machine", "size", "batch", "backend", *(f"`{short_name(n)}` ms" for n in networks))
+    heads = (
+        "machine",
+        "size",
+        "batch",
+        "output",
+        "backend",
+        *(f"`{short_name(n)}` ms" for n in networks),
+    )
     return results_tables.table(heads, lines)
 
 

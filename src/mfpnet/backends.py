@@ -92,6 +92,13 @@ def find_exported(name_or_path: str | Path) -> Path:
     raise MfpnetError(f"'{path}' does not exist. Give a file{known}.")
 
 
+def file_bytes(path: Path) -> int:
+    """The bytes of an exported file, with those of the weights beside it where it has some."""
+    beside = [path.with_suffix(".bin")] if path.suffix.lower() == ".xml" else []
+    beside += [Path(f"{path}.data")] if path.suffix.lower() == ".onnx" else []
+    return sum(file.stat().st_size for file in (path, *beside) if file.is_file())
+
+
 def open_backend(path: str | Path, *, threads: int | None = None, foreign: bool = False) -> Backend:
     """Open an exported file in its runtime, and check that it takes what it says.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -16,10 +16,13 @@ from typing import Any
 
 import torch
 
+from mfpnet.backends import file_bytes
+from mfpnet.benchmark_view import not_measured
 from mfpnet.ceilings import measure_ceilings
 from mfpnet.comparison import Comparison, Plan
 from mfpnet.contenders import backend_names, precision_of
 from mfpnet.device import choose_device, used_device
+from mfpnet.errors import MfpnetError
 from mfpnet.records import environment
 from mfpnet.runners import Job
 from mfpnet.subjects import Subject
@@ -36,7 +39,8 @@ def benchmark(plan: Plan, say: Callable[[str], None] = lambda _: None) -> dict[s
         say: is told what is being done.
 
     Raises:
-        MfpnetError: no such device or backend, or a picture that cannot be read.
+        MfpnetError: no such device or backend, a picture that cannot be read, or nothing could be
+            measured.
     """
     device = choose_device(plan.device)
     if plan.threads:
@@ -44,6 +48,8 @@ def benchmark(plan: Plan, say: Callable[[str], None] = lambda _: None) -> dict[s
     names = backend_names(
         device, only=plan.only, precisions=plan.precisions, compiled=plan.compiled
     )
+    if not names and not any(subject.path for subject in plan.subjects):
+        raise MfpnetError("--only and --precision leave no backend to measure: give one less.")
     precisions = list(dict.fromkeys(["fp32", *(precision_of(name, device) for name in names)]))
     load = _load()
     say("what the machine can do at most ...")
@@ -52,6 +58,7 @@ def benchmark(plan: Plan, say: Callable[[str], None] = lambda _: None) -> dict[s
         comparisons = [Comparison(plan, job, Path(folder), say) for job in _jobs(plan, device)]
         for comparison in comparisons:
             comparison.measure(names)
+    _check_measured(comparisons)
     ceilings = measure_ceilings(device, precisions).better(before)
     return {
         "what": "inference",
@@ -65,6 +72,12 @@ def benchmark(plan: Plan, say: Callable[[str], None] = lambda _: None) -> dict[s
     }
 
 
+def _check_measured(comparisons: Sequence[Comparison]) -> None:
+    if not any(comparison.rows for comparison in comparisons):
+        faults = [fault for comparison in comparisons for fault in comparison.not_measured]
+        raise MfpnetError("\n".join(["nothing was measured:", *not_measured(faults)]))
+
+
 def _jobs(plan: Plan, device: torch.device) -> list[Job]:
     threads = torch.get_num_threads()
     return [
@@ -76,11 +89,10 @@ def _jobs(plan: Plan, device: torch.device) -> list[Job]:
 
 def _facts(subject: Subject) -> dict[str, Any]:
     network = subject.network
-    size = subject.path.stat().st_size if subject.path else None
     return {
         "name": subject.name,
         "parameters": count_parameters(network) if network is not None else None,
-        "bytes": size,
+        "bytes": file_bytes(subject.path) if subject.path else None,
     }
 
 

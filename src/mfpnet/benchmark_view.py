@@ -12,6 +12,8 @@ from mfpnet.show import OUT, counted, say, warn
 
 # Above this spread, other programs had more to say than the network.
 NOISY = 0.15
+# The widest cell where networks stand side by side, as in `12.3 x0.45`.
+_CELL = 10
 Record = Mapping[str, Any]
 LEGEND = """spread  interquartile range over the median, in %
 roof    the least time at this machine's ceilings over the median, in %
@@ -30,7 +32,8 @@ def show_benchmark(record: Record) -> None:
             say(f"not measured: {line}")
         _show_layers(comparison["layers"] or {})
         _show_profiles(comparison["rows"])
-    say(LEGEND)
+    if any(comparison["rows"] for comparison in record["comparisons"]):
+        say(LEGEND)
     say(ceilings_line(record["ceilings"], record["environment"]))
     if warning := noise_warning(record):
         warn(warning)
@@ -39,6 +42,13 @@ def show_benchmark(record: Record) -> None:
 def networks_of(comparison: Record) -> list[str]:
     """The networks of a comparison that were measured, in order."""
     return list(dict.fromkeys(row["network"] for row in comparison["rows"]))
+
+
+def backend_of(row: Record) -> str:
+    """The backend of a row, with the precision of an exported file that is not float32."""
+    backend, precision = row["backend"], row["precision"]
+    told = precision in ("fp32", "unknown") or backend.endswith(f"-{precision}")
+    return str(backend) if told else f"{backend} {precision}"
 
 
 def title_of(comparison: Record) -> str:
@@ -81,7 +91,7 @@ def _plain(row: Record, name: str) -> bool:
 
 def _cells(row: Record, whole: bool) -> list[str]:
     cells = [
-        row["backend"],
+        backend_of(row),
         number(row["median_ms"]),
         number(row["p95_ms"]),
         f"{100 * row['spread']:.0f}{' !' if row['spread'] > NOISY else ''}",
@@ -117,14 +127,27 @@ def _stages(rows: Iterable[Record]) -> str:
 
 def _show_side_by_side(comparison: Record) -> None:
     names = networks_of(comparison)
-    say(f"side by side, {title_of(comparison)}: median ms, and times that of {names[0]}")
-    table = _table(["backend", *(short_name(name) for name in names)])
-    medians = {(row["network"], row["backend"]): row["median_ms"] for row in comparison["rows"]}
-    for backend in dict.fromkeys(row["backend"] for row in comparison["rows"]):
+    backends = list(dict.fromkeys(map(backend_of, comparison["rows"])))
+    heads = _heads(names, OUT.width - max(map(len, backends)))
+    say(f"side by side, {title_of(comparison)}: median ms, and times that of {heads[0]}")
+    if heads[0] == "1":
+        say("\n".join(f"{head}  {name}" for head, name in zip(heads, names, strict=True)))
+    table = _table(["backend", *heads])
+    medians = {(row["network"], backend_of(row)): row["median_ms"] for row in comparison["rows"]}
+    for backend in backends:
         first = medians.get((names[0], backend))
         cells = [_against(medians.get((name, backend)), first) for name in names]
         table.add_row(backend, *cells)
     OUT.print(table)
+
+
+def _heads(names: Sequence[str], width: int) -> list[str]:
+    """The networks' names, or numbers where those do not fit, or do not tell them apart."""
+    short = [short_name(name) for name in names]
+    fits = sum(2 + max(len(name), _CELL) for name in short) <= width
+    if fits and len(set(short)) == len(short):
+        return short
+    return [str(number) for number in range(1, 1 + len(names))]
 
 
 def short_name(name: str) -> str:

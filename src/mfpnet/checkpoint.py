@@ -217,6 +217,8 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 def _diagnosis(path: Path, error: Exception) -> str:
     if not isinstance(error, SafetensorError):
         return f"{error}."
+    if path.suffix == ".bin" and path.with_suffix(".xml").is_file():
+        return f"it belongs to an OpenVINO model. Give '{path.with_suffix('.xml')}' instead."
     with path.open("rb") as stream:
         start = stream.read(4)
     if start[:2] in _PICKLES or start == b"PK\x03\x04":

@@ -18,6 +18,7 @@ from mfpnet.deployed import Deployed
 from mfpnet.endtoend import drawn_pictures, end_to_end
 from mfpnet.errors import MfpnetError
 from mfpnet.footprint import footprint
+from mfpnet.info import ModelInfo
 from mfpnet.latency import interleaved_times, timing_of
 from mfpnet.manifest import Output
 from mfpnet.pictures import Image
@@ -64,7 +65,7 @@ class Plan:
     rounds: int = 20
     only: Sequence[str] = ()
     precisions: Sequence[str] = ()
-    compiled: bool = True
+    compiled: bool = False
     pictures: Sequence[Path] = ()
     model_only: bool = False
     layers: bool = False
@@ -95,11 +96,14 @@ class Comparison:
             MfpnetError: a picture cannot be read.
         """
         runners = self._started(backends)
+        if not runners:
+            return
         batch = _pictures(self.job)
-        networks = [subject for subject in self.plan.subjects if subject.network is not None]
+        measured = {network for network, _ in runners}
+        networks = [s for s in self.plan.subjects if s.name in measured and s.network is not None]
         self.layers = {subject.name: self._layers(subject, batch) for subject in networks}
         loaded = {name: runner.load(batch) for name, runner in runners.items()}
-        equal = _equal_labels(runners, loaded)
+        equal = _equal_labels(runners, loaded, self._references(runners))
         self.say(f"{self.title}: {len(runners)} in turn ...")
         steps = {name: partial(_once, runner, loaded[name]) for name, runner in runners.items()}
         times = interleaved_times(steps, rounds=self.plan.rounds, warmup=_WARMUP, again=True)
@@ -131,7 +135,7 @@ class Comparison:
         return {
             "size": list(self.job.size),
             "batch_size": self.job.batch,
-            "gmacs": {n: sum(x.macs for x in layers) / 1e9 for n, layers in self.layers.items()},
+            "gmacs": {n: self._gmacs(layers) for n, layers in self.layers.items()},
             "noisy": sum(row["spread"] > NOISY for row in self.rows),
             "rows": [row | self._roofline(row, ceilings) for row in self.rows],
             "not_measured": self.not_measured,
@@ -141,6 +145,10 @@ class Comparison:
             if self.plan.layers
             else None,
         }
+
+    def _gmacs(self, layers: Sequence[Layer]) -> float:
+        """Of one picture, in the form that is deployed."""
+        return sum(layer.macs for layer in layers) / 1e9 / self.job.batch
 
     def _roofline(self, row: dict[str, Any], ceilings: Ceilings) -> dict[str, Any]:
         """The least time for this network in this precision, and its share of the median."""
@@ -161,11 +169,30 @@ class Comparison:
                 self.say(f"{self.title}: starting {subject.name} in {backend} ...")
                 try:
                     made = contender(subject, backend, self.job, self.folder)
+                    self._check_precision(made)
                 except Exception as error:  # a runtime or a compiler can raise anything
                     self._note(subject.name, backend, error)
                 else:
                     runners[subject.name, backend] = made
         return runners
+
+    def _check_precision(self, runner: Runner) -> None:
+        """That a file is of a precision that is asked for; backends were chosen by theirs."""
+        asked = self.plan.precisions
+        if asked and runner.precision not in asked:
+            raise MfpnetError(f"it is {runner.precision}, and --precision is {' '.join(asked)}.")
+
+    def _references(self, runners: Runners) -> dict[str, str]:
+        """For each subject, the network whose labels in eager code its own are compared with.
+
+        For a file that is the network of its variant, trained on the same data.
+        """
+        found = {name: name for name, backend in runners if backend == REFERENCE}
+        networks = [subject for subject in self.plan.subjects if subject.name in found]
+        for (name, _), runner in runners.items():
+            alike = [subject.name for subject in networks if _same_network(subject, runner.info)]
+            found |= dict.fromkeys([name], alike[0]) if alike else {}
+        return found
 
     def _note(self, network: str, backend: str, error: Exception) -> None:
         lines = str(error).strip().splitlines() or [type(error).__name__]
@@ -205,10 +232,13 @@ class Comparison:
         if not self.plan.profile:
             return {}
         fastest: dict[str, Name] = {}
+        gpu = self.job.device.type == "cuda"
         for name in sorted(runners, key=lambda name: timing_of(times[name]).median_ms):
             if runners[name].module is not None:
                 fastest.setdefault(name[0], name)
-        return {name: time_shares(runners[name], loaded[name]) for name in fastest.values()}
+        return {
+            name: time_shares(runners[name], loaded[name], gpu=gpu) for name in fastest.values()
+        }
 
     def _memory(self, name: Name) -> dict[str, int | None]:
         if not self.plan.memory:
@@ -238,14 +268,24 @@ def _queue(runner: Runner, loaded: Any) -> None:
     runner.wait()
 
 
-def _equal_labels(runners: Runners, loaded: dict[Name, Any]) -> dict[Name, float]:
+def _same_network(subject: Subject, info: ModelInfo | None) -> bool:
+    """Whether a file's network is this one, as far as is known: random weights are all others."""
+    known = subject.network.info if subject.network is not None else None
+    if info is None or known is None or info.data == "unknown":
+        return False
+    return (info.variant, info.data) == (known.variant, known.data)
+
+
+def _equal_labels(
+    runners: Runners, loaded: dict[Name, Any], references: Mapping[str, str]
+) -> dict[Name, float]:
     """The share of pixels to which a backend gives the label that eager code gives."""
     labels = {}
     for name, runner in runners.items():
         answer = np.array(runner.fetch(runner.run(loaded[name])))
         labels[name] = answer.argmax(axis=1) if answer.ndim == 4 else answer
     return {
-        name: float((found == labels[name[0], REFERENCE]).mean())
+        name: float((found == labels[references[name[0]], REFERENCE]).mean())
         for name, found in labels.items()
-        if (name[0], REFERENCE) in labels
+        if name[0] in references
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import torch
 from mfpnet.backends import Backend, open_backend
 from mfpnet.checkpoint import load_model
 from mfpnet.deployed import info_of
+from mfpnet.enlarge import likeliest
 from mfpnet.errors import MfpnetError, unknown_name
 from mfpnet.foreign import file_name
 from mfpnet.openvino_backend import OpenVinoBackend
@@ -38,7 +39,7 @@ def backend_names(
     *,
     only: Sequence[str] = (),
     precisions: Sequence[str] = (),
-    compiled: bool = True,
+    compiled: bool = False,
 ) -> list[str]:
     """The backends to measure on a device.
 
@@ -46,25 +47,23 @@ def backend_names(
         device: on a GPU, the runtimes of exported files are left out unless `only` names them.
         only: some of them, all when empty.
         precisions: of weights and features, all when empty.
-        compiled: include those that go through `torch.compile`.
+        compiled: include those that go through `torch.compile`, as naming one in `only` does.
 
     Raises:
-        MfpnetError: there is none of a name, or nothing is left.
+        MfpnetError: there is none of a name.
     """
     settings = ON_GPU if device.type == "cuda" else ON_CPU
     for name in only:
         if name not in (*settings, *RUNTIMES):
-            raise unknown_name(f"backend on {device.type}", name, (*settings, *RUNTIMES))
+            known = (*settings, *RUNTIMES)
+            raise unknown_name(f"backend on {device.type}", name, known, likeness=0.7)
     wanted = only or (*settings, *(RUNTIMES if device.type == "cpu" else ()))
-    names = [
+    return [
         name
         for name in wanted
-        if (compiled or not (name in settings and settings[name].compiled))
+        if (compiled or name in only or not (name in settings and settings[name].compiled))
         and (not precisions or precision_of(name, device) in precisions)
     ]
-    if not names:
-        raise MfpnetError("--only and --precision leave no backend to measure: give one less.")
-    return names
 
 
 def precision_of(backend: str, device: torch.device) -> str:
@@ -77,7 +76,8 @@ def precision_of(backend: str, device: torch.device) -> str:
 
 def runtime_of(path: Path) -> str:
     """The runtime of an exported file."""
-    return next(name for name, format in RUNTIMES.items() if SUFFIXES[format] == path.suffix)
+    suffix = path.suffix.lower()
+    return next(name for name, format in RUNTIMES.items() if SUFFIXES[format] == suffix)
 
 
 def contender(subject: Subject, backend: str, job: Job, folder: Path) -> Runner:
@@ -135,11 +135,31 @@ def file_runner(path: Path, job: Job, *, bf16: bool = False) -> Runner:
     def load(pictures: Image) -> Array:
         return _as_input(pictures, backend)
 
-    said = backend.manifest.precision if backend.manifest else "unknown"
-    precision = "bf16" if bf16 else said
-    runner = Runner(load, backend.run, np.asarray, lambda: None, precision)
+    manifest = backend.manifest
+    said = manifest.precision if manifest else "unknown"
+    runner = Runner(
+        load,
+        _answering(backend, job, path),
+        np.asarray,
+        lambda: None,
+        precision="bf16" if bf16 else said,
+        info=manifest.info if manifest else None,
+    )
     runner.run(load(np.zeros((job.batch, *job.size, 3), np.uint8)))
     return runner
+
+
+def _answering(backend: Backend, job: Job, path: Path) -> Callable[[Array], Array]:
+    """Runs the file; logits become labels where those are what everybody owes."""
+    gives = backend.manifest.output if backend.manifest else job.output
+    if gives == job.output:
+        return backend.run
+    if gives == "labels":
+        raise MfpnetError(
+            f"'{path}' gives labels, and logits are measured: leave out --output, or export it "
+            f"with --output logits."
+        )
+    return lambda batch: np.stack([likeliest(logits) for logits in backend.run(batch)])
 
 
 def _check_fits(path: Path, backend: Backend, job: Job) -> None:
@@ -148,10 +168,36 @@ def _check_fits(path: Path, backend: Backend, job: Job) -> None:
     pictures = (job.batch, height, width, 3)
     wanted = pictures if _takes_pictures(backend) else (job.batch, 3, height, width)
     if len(shape) != 4 or any(s not in (None, w) for s, w in zip(shape, wanted, strict=True)):
+        takes = f"'{path}' takes {'x'.join('?' if s is None else str(s) for s in shape)}"
+        if backend.manifest is None:
+            raise MfpnetError(
+                f"{takes}, and has no manifest that says what that means: mfpnet did not export "
+                f"it. Without one, {'x'.join(map(str, wanted))} is measured: give its --size and "
+                f"--batch-size, or make a file with mfpnet export."
+            )
         raise MfpnetError(
-            f"'{path}' takes {'x'.join('?' if s is None else str(s) for s in shape)}, and "
-            f"{'x'.join(map(str, wanted))} is measured: export it for this --size and --batch-size."
+            f"{takes}, and {'x'.join(map(str, wanted))} is measured: export it for this --size and "
+            f"--batch-size."
         )
+
+
+def own_size(subjects: Sequence[Subject]) -> tuple[int, int] | None:
+    """(H, W) that exported files take; None where one is no file, takes any, or another.
+
+    Raises:
+        MfpnetError: a file cannot be opened.
+    """
+    found = {_file_size(subject.path) if subject.path else None for subject in subjects}
+    return found.pop() if len(found) == 1 else None
+
+
+def _file_size(path: Path) -> tuple[int, int] | None:
+    backend = open_backend(path, foreign=True)
+    shape = backend.input_shape
+    if len(shape) != 4:
+        return None
+    height, width = shape[1:3] if _takes_pictures(backend) else shape[2:]
+    return None if height is None or width is None else (height, width)
 
 
 def _takes_pictures(backend: Backend) -> bool:

@@ -21,7 +21,10 @@ class BenchmarkOptions:
     """Variants, weights or exported files (.onnx, .xml, ...); both variants when left out."""
     against: Annotated[tuple[str, ...], arg(metavar="NAME [NAME ...]", help_behavior_hint="")] = ()
     """Others beside them: MODULE:FACTORY (its code is run), a file, segformer-b0."""
-    size: Annotated[tuple[str, ...], arg(metavar="HxW [HxW ...]")] = ("360x480",)
+    size: Annotated[
+        tuple[str, ...],
+        arg(metavar="HxW [HxW ...]", help_behavior_hint="(default: 360x480; of a file, its own)"),
+    ] = ()
     """Height and width of the pictures; several are measured one after another."""
     batch_size: Annotated[
         tuple[int, ...], arg(metavar="N [N ...]", help_behavior_hint="(default: 1; training 8)")
@@ -32,12 +35,12 @@ class BenchmarkOptions:
     only: Annotated[tuple[str, ...], arg(metavar="NAME [NAME ...]", help_behavior_hint="")] = ()
     """Some backends (eager, openvino, ...); with --training, some networks."""
     precision: Annotated[
-        tuple[Literal["fp32", "bf16", "fp16"], ...],
-        arg(metavar="{fp32,bf16,fp16} [...]", help_behavior_hint=""),
+        tuple[Literal["fp32", "bf16", "fp16", "int8"], ...],
+        arg(metavar="{fp32,bf16,fp16,int8} [...]", help_behavior_hint=""),
     ] = ()
-    """Backends of these precisions only."""
-    compiled: Flag = True
-    """Leave out torch.compile, which takes minutes to start on a CPU."""
+    """Backends and exported files of these precisions only."""
+    compiled: Flag = False
+    """Include torch.compile, which takes minutes to start."""
     rounds: Annotated[
         int | None, arg(metavar="N", help_behavior_hint="(default: 20; training 5)")
     ] = None
@@ -93,7 +96,8 @@ class ExportOptions:
         Path | None,
         arg(metavar="FILE", help_behavior_hint="(default: WEIGHTS-SIZE-PRECISION.SUFFIX)"),
     ] = None
-    """The file; its report is FILE.report.json."""
+    """The file; its report is FILE.report.json. The default's PRECISION is followed by -labels,
+    -float or -batchN where those are asked for."""
     model: Model = None
     """Of weights of somebody else's network: the code of that name is imported and run."""
     data: OmitArgPrefixes[DataChoice] = field(default_factory=DataChoice)
@@ -102,10 +106,11 @@ class ExportOptions:
     calibrate_split: Annotated[str, arg(metavar="STR")] = "train"
     """Where they are from: what the weights were trained on."""
     split: str = "test"
-    """What int8 is scored on, once, at the end; with camvid, other files are checked on it too."""
+    """What int8 is scored on, once, at the end; with camvid, other files are checked on it too:
+    train, val, test, train+val, train/0006R0 (one drive), train-0006R0 (all but that one)."""
     max_drop: Annotated[float, arg(metavar="X")] = 0.5
     """Points of mIoU that int8 may cost there; a file that costs more is not written."""
     threads: Count = None
-    """CPU threads while it is checked; the runtime's choice when left out."""
+    """CPU threads while it is checked; PyTorch's choice when left out."""
     json_file: Json = None
     """Write the report here too."""

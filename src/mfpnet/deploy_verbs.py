@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -15,10 +17,15 @@ from mfpnet.errors import MfpnetError
 from mfpnet.files import write_json
 from mfpnet.info import ModelInfo
 from mfpnet.options import check_at_least, parse_size
-from mfpnet.show import counted, percent, progress, say, show_rows, warn
+from mfpnet.setups import check_calibration, check_exportable, data_source, watched_source
+from mfpnet.show import announce, counted, percent, progress, say, show_rows, warn
 
 if TYPE_CHECKING:
     from mfpnet.variants import Network
+
+
+# Of a benchmark's pictures where neither the user nor a file names one.
+_SIZES = ((360, 480),)
 
 
 def benchmark(options: given.BenchmarkOptions) -> int:
@@ -26,22 +33,26 @@ def benchmark(options: given.BenchmarkOptions) -> int:
     smallest = min(options.batch_size, default=None)
     check_at_least(1, batch_size=smallest, rounds=options.rounds, threads=options.threads)
     sizes = [_checked_size(text) for text in options.size]
-    if not sizes:
-        raise MfpnetError("--size names no size: give one or more, as in 360x480.")
-    if options.training:
-        record = _train_in_turn(options, sizes)
-    elif options.scaling:
-        from mfpnet.scaling_steps import scale
-
-        plain = options.size == given.BenchmarkOptions.size
-        record = scale(options, () if plain else sizes)
-    else:
-        record = _run_in_turn(options, sizes)
     if options.json_file == Path("-"):
+        with redirect_stdout(sys.stderr):
+            record = _measured(options, sizes)
         say(json.dumps(record, ensure_ascii=False))
-    elif options.json_file:
+        return 0
+    record = _measured(options, sizes)
+    if options.json_file:
         write_json(options.json_file, record)
     return 0
+
+
+def _measured(options: given.BenchmarkOptions, sizes: Sequence[tuple[int, int]]) -> dict[str, Any]:
+    """The record, shown as well."""
+    if options.training:
+        return _train_in_turn(options, sizes or _SIZES)
+    if options.scaling:
+        from mfpnet.scaling_steps import scale
+
+        return scale(options, sizes)
+    return _run_in_turn(options, sizes)
 
 
 def _checked_size(text: str) -> tuple[int, int]:
@@ -53,11 +64,12 @@ def _checked_size(text: str) -> tuple[int, int]:
 
 def export(options: given.ExportOptions) -> int:
     """`mfpnet export`."""
+    check_exportable(options.weights)
+    check_at_least(1, batch=options.batch, threads=options.threads)
     from mfpnet.checkpoint import load_model
     from mfpnet.deployed import info_of
     from mfpnet.export import SUFFIXES, report_path
 
-    check_at_least(1, batch=options.batch, threads=options.threads)
     network = load_model(options.weights, options.model)
     size = _export_size(options.size, info_of(network))
     path = options.out or Path(_file_name(options, size) + SUFFIXES[options.format])
@@ -76,7 +88,6 @@ def _exported(
     """A file whose numbers are the network's."""
     from mfpnet.datasets import open_dataset
     from mfpnet.export import export
-    from mfpnet.setups import data_source
 
     source = data_source(options.data, options.split)
     return export(
@@ -98,16 +109,18 @@ def _quantised(
 ) -> dict[str, Any]:
     """An int8 file, whose score is the network's or nearly so."""
     from mfpnet.datasets import open_dataset
+    from mfpnet.deployed import info_of
+
+    source = data_source(options.data, options.calibrate_split)
+    check_calibration(info_of(network).data, options.data)
     from mfpnet.quantise import Target, quantise
-    from mfpnet.setups import data_source, watched_source
 
     if options.batch != 1:
         raise MfpnetError(f"--batch is {options.batch}: int8 files take one picture at a time.")
-    training = open_dataset(data_source(options.data, options.calibrate_split))
     report = quantise(
         network,
         Target(path, options.format, size, options.output, options.pixels),
-        training,
+        open_dataset(source),
         open_dataset(watched_source(options.data, options.split)),
         frames=options.calibrate,
         max_drop=options.max_drop,
@@ -115,11 +128,11 @@ def _quantised(
         told=progress,
     )
     progress("")
-    _show_quantisation(report["quantisation"], network, training.name)
+    _show_quantisation(report["quantisation"])
     return report
 
 
-def _show_quantisation(facts: dict[str, Any], network: Network, data: str) -> None:
+def _show_quantisation(facts: dict[str, Any]) -> None:
     """What was tried, what was kept, and the score before and after."""
     rows = [
         {
@@ -137,11 +150,6 @@ def _show_quantisation(facts: dict[str, Any], network: Network, data: str) -> No
         f"{percent(facts['miou_after'])} % after ({facts['drop']:+.2f} points lost, "
         f"{facts['max_drop']:g} allowed)"
     )
-    if network.info and network.info.data not in (data, "unknown"):
-        warn(
-            f"trained on {network.info.data}, calibrated on {data}: ranges and scores are of "
-            f"pictures that the network may not know. Give the training data with --data."
-        )
 
 
 def _export_size(text: str | None, info: ModelInfo) -> tuple[int, int] | None:
@@ -183,9 +191,11 @@ def _show_export(report: dict[str, Any]) -> None:
         share = f"{100 * seen['equal_labels']:.4f} % of labels equal"
         say(f"on {seen['data']} {seen['split']}, {counted(seen['frames'], 'frame')}: {share}")
     time, sides = report["latency"], "x".join(map(str, report["latency"]["size"]))
+    threads = f", {counted(time['threads'], 'thread')}" if time["threads"] else ""
+    without = "; the argmax is not in it" if report["output"] == "logits" else ""
     say(
-        f"{report['bytes'] / 1e6:.2f} MB; {time['median_ms']:.1f} ms a batch of {report['batch']} "
-        f"at {sides} (95 % below {time['p95_ms']:.1f})"
+        f"{report['bytes'] / 1e6:.2f} MB; {time['median_ms']:.1f} ms{threads}, for a batch of "
+        f"{report['batch']} at {sides} (95 % below {time['p95_ms']:.1f}){without}"
     )
 
 
@@ -203,15 +213,17 @@ def _run_in_turn(
     from mfpnet.benchmark_view import show_benchmark
     from mfpnet.canvas import check_drawable
     from mfpnet.comparison import Plan
+    from mfpnet.contenders import own_size
     from mfpnet.latency_chart import latency_bars
     from mfpnet.pictures import find_images
     from mfpnet.subjects import subjects_of
 
     if options.picture:
         check_drawable(options.picture)
+    subjects = subjects_of(options.networks, options.against)
     plan = Plan(
-        subjects=subjects_of(options.networks, options.against),
-        sizes=sizes,
+        subjects=subjects,
+        sizes=sizes or [own_size(subjects) or _SIZES[0]],
         batch_sizes=options.batch_size or (1,),
         output=options.output,
         device=options.device,
@@ -226,7 +238,7 @@ def _run_in_turn(
         memory=options.memory,
         profile=options.profile,
     )
-    record = benchmark(plan, progress)
+    record = benchmark(plan, announce)
     progress("")
     show_benchmark(record)
     if options.picture:

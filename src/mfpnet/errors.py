@@ -16,10 +16,19 @@ class MfpnetError(Exception):
     exit_status = 2
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> MfpnetError:
-    """An error for a misspelt name: what kind it is, the nearest known one, and all of them."""
+def unknown_name(
+    kind: str, name: str, known: Iterable[str], *, likeness: float = 0.5
+) -> MfpnetError:
+    """An error for a misspelt name: what kind it is, the nearest known one, and all of them.
+
+    Args:
+        kind: what it should be the name of.
+        name: what was given.
+        known: what there is.
+        likeness: 0 to 1, how near a known name must be to be what was meant.
+    """
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=likeness)
     hint = f" Did you mean '{near[0]}'?" if near else ""
     return MfpnetError(f"unknown {kind} '{name}'.{hint} Known: {', '.join(names) or 'none'}.")
 

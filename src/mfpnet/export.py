@@ -7,7 +7,13 @@ from typing import Any
 
 from mfpnet.backends import open_backend
 from mfpnet.datasets import Dataset
-from mfpnet.export_report import on_data, refuse_mismatch, report_of, report_path
+from mfpnet.export_report import (
+    known_threads,
+    on_data,
+    refuse_mismatch,
+    report_of,
+    report_path,
+)
 from mfpnet.files import staged_files, write_json
 from mfpnet.inference_form import to_inference_form
 from mfpnet.manifest import Output, Pixels
@@ -45,7 +51,7 @@ def export(
         output: see `Deployed`.
         pixels: see `Deployed`.
         batch: pictures that the file takes at once.
-        threads: of the runtime while it is checked and timed; its own choice when left out.
+        threads: of the runtime while it is checked and timed; PyTorch's choice when left out.
         data: frames on which it must do what the network does, too.
 
     Returns:
@@ -56,6 +62,7 @@ def export(
             by more than `EQUAL_LABELS` and `DIFFERENCE` allow. No file is left then.
     """
     check_target(path, format, size, precision, batch)
+    threads = known_threads(threads)
     with staged_files(path) as staged:
         manifest = write_exported(
             model,

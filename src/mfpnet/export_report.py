@@ -8,6 +8,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from mfpnet.backends import Backend
 from mfpnet.datasets import Dataset
 from mfpnet.errors import MfpnetError
@@ -38,7 +40,7 @@ def report_of(
     checks: Sequence[Check],
     *,
     batch: int,
-    threads: int | None,
+    threads: int,
 ) -> dict[str, Any]:
     """Everything that is known about an exported file, as plain types.
 
@@ -48,7 +50,7 @@ def report_of(
         backend: which runs it.
         checks: what comparing it with its network came to.
         batch: pictures that it takes at once.
-        threads: that the backend was given.
+        threads: that the backend was given, see `known_threads`.
     """
     manifest = manifest_of(backend)
     files = {file.name: file.stat().st_size for file in sorted(written.parent.iterdir())}
@@ -66,8 +68,13 @@ def report_of(
     }
 
 
+def known_threads(threads: int | None) -> int:
+    """The threads to give a backend, so that a report can say how many: PyTorch's if not said."""
+    return threads or torch.get_num_threads()
+
+
 def latency_of(
-    backend: Backend, size: tuple[int, int], *, batch: int, threads: int | None
+    backend: Backend, size: tuple[int, int], *, batch: int, threads: int
 ) -> dict[str, Any]:
     """Milliseconds for a batch of (H, W), from array to array, on this machine as it is now."""
     (pictures,) = street_batches([size], batch)
@@ -76,7 +83,9 @@ def latency_of(
     (first,) = interleaved_times(runner, rounds=1, warmup=1)[""]
     rounds = min(max(int(_SECONDS * 1000 / first), _ROUNDS[0]), _ROUNDS[1])
     timing = timing_of(interleaved_times(runner, rounds=rounds, warmup=0)[""])
-    return {"size": size, **asdict(timing), "rounds": rounds, "threads": threads}
+    # ExecuTorch has no such setting, and does not say what it takes.
+    used = None if backend.name == "executorch" else threads
+    return {"size": size, **asdict(timing), "rounds": rounds, "threads": used}
 
 
 def refuse_mismatch(path: Path, runtime: str, precision: str, checks: Sequence[Check]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mfpnet.backends import bundled_files, find_exported, is_exported, open_backend
+from mfpnet.backends import bundled_files, file_bytes, find_exported, is_exported, open_backend
 from mfpnet.cards import card_of
 from mfpnet.errors import unknown_name
 from mfpnet.recipes import RECIPES, get_recipe
@@ -76,9 +76,8 @@ def _exported_facts(path: Path) -> dict[str, Any]:
     backend = open_backend(path)
     manifest = backend.manifest
     assert manifest is not None  # open_backend refuses a file without
-    files = [path, *([path.with_suffix(".bin")] if path.suffix == ".xml" else [])]
     return {
-        **card_of(manifest.info, parameters=None, size=sum(file.stat().st_size for file in files)),
+        **card_of(manifest.info, parameters=None, size=file_bytes(path)),
         "backend": backend.name,
         "precision": manifest.precision,
         "pixels": manifest.pixels,

@@ -64,12 +64,22 @@ def _measure(request: dict[str, Any]) -> dict[str, int | None]:
     runner = rebuilt(request)
     job = request["job"]
     loaded = runner.load(np.zeros((job["batch"], *job["size"], 3), np.uint8))
-    with suppress(OSError):  # a container can forbid it; then loading the network counts too
-        _CLEAR.write_text("5")  # the peak begins anew
+    forget_peak()
     for _ in range(_RUNS):
         runner.fetch(runner.run(loaded))
-    gpu = torch.cuda.max_memory_reserved() // 2**20 if torch.cuda.is_available() else None
+    gpu = gpu_memory_mib() if runner.module is not None else None
     return {"memory_mib": memory_mib("VmHWM") - before, "gpu_memory_mib": gpu}
+
+
+def forget_peak() -> None:
+    """Let the peak of `memory_mib` begin anew."""
+    with suppress(OSError):  # a container can forbid it; then loading the network counts too
+        _CLEAR.write_text("5")
+
+
+def gpu_memory_mib() -> int | None:
+    """The most that PyTorch took from a GPU, None where this process used none."""
+    return torch.cuda.max_memory_reserved() // 2**20 if torch.cuda.is_initialized() else None
 
 
 def memory_mib(entry: str) -> int:

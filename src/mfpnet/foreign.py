@@ -27,8 +27,8 @@ def is_foreign(name: str) -> bool:
 
 
 def file_name(name: str) -> str:
-    """A network's name as part of a file's: not every system can have a colon there."""
-    return name.replace(":", ".")
+    """A network's name or path as part of a file's: not every system can have a colon there."""
+    return name.replace(":", ".").replace("/", ".")
 
 
 def check_consent(model: str | None, named: str | None, path: Path) -> None:

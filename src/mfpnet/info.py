@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -66,7 +67,35 @@ class ModelInfo:
         known = {field.name for field in fields(cls)}
         if unknown := set(values) - known:
             raise MfpnetError(f"the weights come from a newer mfpnet (fields {sorted(unknown)}).")
-        return cls(**frozen(values))
+        info = cls(**frozen(values))
+        for name, fits in _FITS.items():
+            if not fits(info):
+                raise MfpnetError(f"{name} is {getattr(info, name)!r}, which cannot be.")
+        return info
+
+
+def _numbers(values: Any, count: int, kinds: type | tuple[type, ...] = (int, float)) -> bool:
+    return (
+        isinstance(values, tuple)
+        and len(values) == count > 0
+        and all(isinstance(value, kinds) for value in values)
+    )
+
+
+# What the facts without which nothing can be predicted have to be.
+_FITS: dict[str, Callable[[ModelInfo], bool]] = {
+    "classes": lambda info: (
+        isinstance(info.classes, tuple) and all(isinstance(name, str) for name in info.classes)
+    ),
+    "palette": lambda info: (
+        isinstance(info.palette, tuple)
+        and len(info.palette) == len(info.classes)
+        and all(_numbers(colour, 3, int) for colour in info.palette)
+    ),
+    "mean": lambda info: isinstance(info.mean, tuple) and _numbers(info.mean, len(info.mean)),
+    "std": lambda info: _numbers(info.std, len(info.mean)) and all(info.std),
+    "input_size": lambda info: _numbers(info.input_size, 2, int) and min(info.input_size) > 0,
+}
 
 
 def frozen(value: Any) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mfpnet.benchmark_view import backend_of
 from mfpnet.canvas import INK, PALE_INK, SERIES, new_figure, save_figure, tidy
 from mfpnet.errors import MfpnetError
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _BAR = 0.22  # inches
+_TICK = "the least time at this machine's ceilings"
+# Characters that fit into a line of the legend, and that the sign before a name takes.
+_LINE, _KEY = 96, 7
 
 
 def latency_bars(record: Mapping[str, Any], path: Path) -> None:
@@ -31,28 +35,24 @@ def latency_bars(record: Mapping[str, Any], path: Path) -> None:
     heights = [_height(panel["rows"]) for panel in panels]
     figure = new_figure(8.0, 0.6 + sum(heights))
     grid = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights)
-    networks = _unique(panels, "network")
+    networks = list(dict.fromkeys(row["network"] for panel in panels for row in panel["rows"]))
     for axes, panel in zip(grid[:, 0], panels, strict=True):
         _draw_panel(axes, panel, networks)
     _name_networks(figure, networks)
     save_figure(figure, path)
 
 
-def _unique(panels: Sequence[Mapping[str, Any]], key: str) -> list[str]:
-    return list(dict.fromkeys(row[key] for panel in panels for row in panel["rows"]))
-
-
 def _height(rows: Sequence[Mapping[str, Any]]) -> float:
-    groups = len({row["backend"] for row in rows})
+    groups = len(set(map(backend_of, rows)))
     return 0.7 + _BAR * len(rows) + 0.12 * groups
 
 
 def _draw_panel(axes: Axes, panel: Mapping[str, Any], networks: Sequence[str]) -> None:
     """Bars under one another, as many for a backend as there are networks in it."""
-    position, middles, backends = 0.0, [], _unique([panel], "backend")
+    position, middles, backends = 0.0, [], list(dict.fromkeys(map(backend_of, panel["rows"])))
     longest = max(row["median_ms"] for row in panel["rows"])
     for backend in backends:
-        rows = [row for row in panel["rows"] if row["backend"] == backend]
+        rows = [row for row in panel["rows"] if backend_of(row) == backend]
         middles.append(position + (len(rows) - 1) / 2)
         for row in rows:
             _draw_bar(axes, row, position, SERIES[networks.index(row["network"]) % len(SERIES)])
@@ -92,11 +92,15 @@ def _name_networks(figure: Figure, networks: Sequence[str]) -> None:
         Patch(color=c, label=name.rpartition(":")[2])
         for c, name in zip(colours, networks, strict=True)
     ]
-    tick = Line2D([], [], color=INK, linewidth=1.6, label="least at the machine's ceilings")
+    tick = Line2D(
+        [], [], color=INK, marker="|", markersize=11, markeredgewidth=1.6, linestyle="none"
+    )
+    tick.set_label(_TICK)
+    longest = max(len(entry.get_label()) for entry in [*entries, tick])
     figure.legend(
         handles=[*entries, tick],
         loc="outside upper left",
-        ncols=min(len(entries) + 1, 4),
+        ncols=max(1, min(len(entries) + 1, int(_LINE / (longest + _KEY)))),
         frameon=False,
         fontsize=9,
         labelcolor=INK,

@@ -19,6 +19,7 @@ MANIFEST_FILE = "mfpnet.json"
 Pixels = Literal["uint8", "float"]
 Output = Literal["logits", "labels"]
 
+PRECISIONS = ("fp32", "fp16", "int8")
 _FIELDS = ("info", "pixels", "output", "precision", "size")
 
 
@@ -86,12 +87,12 @@ def _check(values: Any) -> None:
     if not isinstance(values, dict) or set(values) != set(_FIELDS):
         found = sorted(values) if isinstance(values, dict) else type(values).__name__
         raise ValueError(f"it should hold {', '.join(_FIELDS)} and holds {found}")
-    for name, known in (("pixels", get_args(Pixels)), ("output", get_args(Output))):
+    known_values = {"pixels": get_args(Pixels), "output": get_args(Output), "precision": PRECISIONS}
+    for name, known in known_values.items():
         if values[name] not in known:
             raise ValueError(f"{name} is {values[name]!r}, known are {known}")
-    for name, kind in (("info", dict), ("precision", str)):
-        if not isinstance(values[name], kind):
-            raise ValueError(f"{name} is {values[name]!r}")
+    if not isinstance(values["info"], dict):
+        raise ValueError(f"info is {values['info']!r}")
     size = values["size"]
     sides = size if isinstance(size, list) and len(size) == 2 else ["none"]
     if size is not None and not all(isinstance(side, int) for side in sides):

@@ -34,7 +34,12 @@ class OpenVinoBackend:
         )
         self.input_dtype = str(np.dtype(image.element_type.to_dtype()))
         self.manifest = _manifest(model, path)
-        settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", **_exactly(self.manifest, bf16)}
+        # On some processors floats are computed in coarse bfloat16 unless somebody objects.
+        precision = "bf16" if bf16 else "f32"
+        settings: dict[str, Any] = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": precision,
+        }
         if threads:
             settings["INFERENCE_NUM_THREADS"] = threads
         compiled = core.compile_model(model, "CPU", settings)
@@ -49,14 +54,6 @@ def _manifest(model: Any, path: Path) -> Manifest | None:
     if not model.has_rt_info(MANIFEST_KEY):
         return None
     return Manifest.from_json(model.get_rt_info(MANIFEST_KEY).astype(str), path)
-
-
-def _exactly(manifest: Manifest | None, bf16: bool) -> dict[str, str]:
-    """On some processors floats are computed in coarse bfloat16 unless somebody objects."""
-    if bf16:
-        return {"INFERENCE_PRECISION_HINT": "bf16"}
-    exact = manifest is not None and manifest.precision != "int8"
-    return {"INFERENCE_PRECISION_HINT": "f32"} if exact else {}
 
 
 def _check_files(path: Path) -> None:

@@ -172,7 +172,7 @@ class EvaluateOptions:
     """Bundled name, run folder, .safetensors, or an exported file (.onnx, .xml, .pt2, ...)."""
     data: OmitArgPrefixes[DataChoice] = field(default_factory=DataChoice)
     split: str = "test"
-    """Which part of the data."""
+    """train, val, test, train+val, train/0006R0 (one drive), train-0006R0 (all but that one)."""
     model: Model = None
     """Of weights of somebody else's network: the code of that name is imported and run."""
     device: str = "auto"

@@ -12,7 +12,12 @@ from mfpnet.errors import MfpnetError
 from mfpnet.files import write_json
 from mfpnet.info import ModelInfo
 from mfpnet.pictures import Image, read_image, write_png
-from mfpnet.predict import Prediction, Predictor
+from mfpnet.predict import MIN_SIDE, Prediction, Predictor
+
+# An exported file of one size should not spend more of its time on padding than this.
+MOST_PADDING = 0.1
+# Sizes that are advised are multiples of this: every network's first stride divides it.
+_ADVISED_MULTIPLE = 8
 
 
 @dataclass(frozen=True)
@@ -30,22 +35,34 @@ def predict_files(
     out: Path,
     *,
     on_picture: Callable[[PictureReport], None] | None = None,
+    on_note: Callable[[str], None] | None = None,
 ) -> list[PictureReport]:
     """Predict picture files; a broken one is reported and skipped.
 
     For `photo.jpg` the folder gets `photo_labels.png` (class indices at the picture's own size),
     `photo_overlay.png` (with a legend) and `photo.json` (share of each class).
 
+    Args:
+        predictor: the network.
+        pictures: what it looks at.
+        out: the folder.
+        on_picture: called after each picture.
+        on_note: called with `padding_note` of the first picture that has one.
+
     Raises:
         MfpnetError: the folder cannot be written.
     """
-    reports = []
+    reports, noted = [], False
     for picture, stem in zip(pictures, _stems(pictures), strict=True):
         try:
             image = read_image(picture)
         except MfpnetError as error:
             report = PictureReport(str(picture), {}, str(error))
         else:
+            note = padding_note(predictor, (image.shape[0], image.shape[1]))
+            if note and on_note and not noted:
+                noted = True
+                on_note(note)
             prediction = predictor.predict(image)
             _write_prediction(predictor.info, image, prediction, out / stem)
             report = PictureReport(str(picture), prediction.fractions)
@@ -53,6 +70,23 @@ def predict_files(
         if on_picture:
             on_picture(report)
     return reports
+
+
+def padding_note(predictor: Predictor, size: tuple[int, int]) -> str | None:
+    """What to export for a picture (H, W) that leaves more than a tenth of a file's frame empty."""
+    frame = predictor.engine.size
+    if frame is None or predictor.tiling:
+        return None
+    filled = predictor.network_size(size)
+    share = filled[0] * filled[1] / (frame[0] * frame[1])
+    if 1 - share <= MOST_PADDING:
+        return None
+    fitting = [max(_ADVISED_MULTIPLE * round(s / _ADVISED_MULTIPLE), MIN_SIDE) for s in filled]
+    given, has, wanted = ("x".join(map(str, sides)) for sides in (size, frame, fitting))
+    return (
+        f"note: a picture of {given} fills {100 * share:.0f} % of the {has} of this file, and the "
+        f"rest is padding: for this camera export one with --size {wanted}, or --size dynamic."
+    )
 
 
 def _stems(pictures: Sequence[Path]) -> list[str]:

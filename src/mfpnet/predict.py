@@ -190,18 +190,19 @@ class Predictor:
 
     def _check_views(self) -> None:
         """Refuse what an exported file cannot be asked."""
-        several = self.flip or self.scales != (1.0,) or self.tiling is not None
-        if several and not self.engine.gives_logits:
+        scaled, tiled = self.scales != (1.0,), self.tiling is not None
+        asked = _named({"--flip": self.flip, "--scales": scaled, "--tile": tiled})
+        if asked and not self.engine.gives_logits:
             raise MfpnetError(
-                "--flip, --scales and --tile average what several looks give, and this file gives "
-                "labels only: export it again with --output logits, or leave them out."
+                f"{asked}: the average of several looks is taken, and this file gives labels only: "
+                f"export it again with --output logits, or leave that out."
             )
-        whole = self.full_size and not self.tiling
-        if self.engine.size and (whole or self.scales != (1.0,)):
+        asked = _named({"--full-size": self.full_size and not tiled, "--scales": scaled})
+        if self.engine.size and asked:
             size = "x".join(map(str, self.engine.size))
             raise MfpnetError(
-                f"--full-size and --scales need a file that takes any size, and this one takes "
-                f"{size}: export it again with --size dynamic, or leave them out."
+                f"{asked}: a file that takes any size is needed, and this one takes {size}: export "
+                f"it again with --size dynamic, or leave that out."
             )
 
 
@@ -265,6 +266,10 @@ def _engine(model: str | Path | Network, device: str) -> Engine:
     from mfpnet.eager import EagerEngine
 
     return EagerEngine(model, device)
+
+
+def _named(options: dict[str, bool]) -> str:
+    return " and ".join(name for name, given in options.items() if given)
 
 
 def _checked_scales(scales: Sequence[float]) -> tuple[float, ...]:

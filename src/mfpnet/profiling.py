@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-import torch
 from torch._C._autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
@@ -14,14 +13,13 @@ from mfpnet.runners import Runner
 _RUNS, _SHOWN = 5, 10
 
 
-def time_shares(runner: Runner, loaded: Any) -> list[dict[str, Any]]:
+def time_shares(runner: Runner, loaded: Any, *, gpu: bool) -> list[dict[str, Any]]:
     """The operations that take the most time, and all others in one row, over some runs.
 
     A row has the operation (on a GPU the kernel), its `share` of the time (0 to 1), its
     milliseconds and its calls in one run. Time in which a GPU waits for the program is no
     operation's.
     """
-    gpu = torch.cuda.is_available()
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if gpu else [])]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the profiler about its own parts

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mfpnet.backends import open_backend
-from mfpnet.datasets import Dataset, load_checked
+from mfpnet.datasets import Dataset, fingerprint, load_checked
 from mfpnet.deployed import Deployed, info_of
 from mfpnet.errors import MfpnetError
 from mfpnet.evaluate import Evaluation, evaluate, with_scores
-from mfpnet.export_report import report_of, report_path
+from mfpnet.export_report import known_threads, report_of, report_path
 from mfpnet.files import staged_files, write_json
 from mfpnet.manifest import MANIFEST_KEY, Manifest, Output, Pixels
 from mfpnet.onnx_graph import without_batch_norms
@@ -84,7 +84,8 @@ def quantise(
         unseen: looked at once, when all is decided: scored before and after.
         frames: how many of `training` are used, spread over it.
         max_drop: points of mIoU that int8 may cost.
-        threads: of the runtime while it searches, and while the file is timed.
+        threads: of the runtime while it searches, and while the file is timed; its own choice and
+            PyTorch's when left out.
         told: called with what is being done.
 
     Returns:
@@ -96,7 +97,10 @@ def quantise(
             `max_drop`, with what was tried.
     """
     _check(target, training, model, frames, max_drop)
-    chosen = _spread(training, frames, target, info_of(model).input_size)
+    indices = np.linspace(0, len(training) - 1, min(frames, len(training))).round().astype(int)
+    _check_apart(training, indices.tolist(), unseen)
+    usual = info_of(model).input_size
+    chosen = [_as_taken(training, int(index), target, usual) for index in indices]
     manifest = Manifest(info_of(model), target.pixels, target.output, "int8", target.size)
     deployed = Deployed(model, pixels=target.pixels, output=target.output)
     told("tracing the network")
@@ -143,10 +147,15 @@ def _check(target: Target, training: Dataset, model: Network, frames: int, max_d
         )
 
 
-def _spread(training: Dataset, frames: int, target: Target, usual: tuple[int, int]) -> list[Frame]:
-    """Frames from all over a data set, as the file takes them, with targets of their size."""
-    indices = np.linspace(0, len(training) - 1, min(frames, len(training))).round().astype(int)
-    return [_as_taken(training, int(index), target, usual) for index in indices]
+def _check_apart(training: Dataset, indices: Sequence[int], unseen: Dataset) -> None:
+    """No frame that is calibrated on is scored on, whatever its name."""
+    taken = {fingerprint(load_checked(training, index)[0]) for index in indices}
+    for index in range(len(unseen)):
+        if fingerprint(load_checked(unseen, index)[0]) in taken:
+            raise MfpnetError(
+                f"{unseen.frame_name(index)} of {unseen.name} {unseen.split} is calibrated on too: "
+                f"--split and --calibrate-split have to be apart."
+            )
 
 
 def _as_taken(training: Dataset, index: int, target: Target, usual: tuple[int, int]) -> Frame:
@@ -204,6 +213,7 @@ def _report(
     model: Network, target: Target, staged: Path, unseen: Dataset, threads: int | None
 ) -> dict[str, Any]:
     """What is said of every exported file; what int8 owes is a score, not equal numbers."""
+    threads = known_threads(threads)
     backend = open_backend(staged, threads=threads)
     size = target.size or info_of(model).input_size
     indices = (0, len(unseen) // 2, len(unseen) - 1)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from mfpnet.ceilings import DTYPES, wait_for
 from mfpnet.deployed import Deployed, example_input, info_of
+from mfpnet.info import ModelInfo
 from mfpnet.manifest import Output
 from mfpnet.pictures import Image
 from mfpnet.transforms import normalise
@@ -53,6 +54,7 @@ class Runner:
         wait: returns when everything is done.
         precision: `fp32`, `bf16`, `fp16`, `int8`.
         module: what PyTorch runs, None for another runtime.
+        info: what an exported file says of its network, None for others.
     """
 
     load: Callable[[Image], Any]
@@ -61,6 +63,7 @@ class Runner:
     wait: Callable[[], None]
     precision: str = "fp32"
     module: nn.Module | None = None
+    info: ModelInfo | None = None
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,10 @@ import torch
 
 from mfpnet.backends import is_exported
 from mfpnet.checkpoint import load_model
-from mfpnet.contenders import rebuilt, requested
+from mfpnet.contenders import rebuilt, requested, runtime_of
 from mfpnet.device import used_device
 from mfpnet.errors import MfpnetError
-from mfpnet.footprint import memory_mib
+from mfpnet.footprint import forget_peak, gpu_memory_mib, memory_mib
 from mfpnet.latency import timing_of
 from mfpnet.predict import Predictor
 from mfpnet.records import environment
@@ -118,7 +118,7 @@ def scaling(
     rows = []
     with TemporaryDirectory() as folder:
         for subject in subjects:
-            for backend in backends:
+            for backend in [runtime_of(subject.path)] if subject.path else backends:
                 for axis, asked in sweep.points(job):
                     row = _row(subject, backend, axis, asked)
                     told("{network}, {backend}: {size}, batch {batch_size}".format(**row))
@@ -152,14 +152,16 @@ def _found(subject: Subject, backend: str, job: Job, rounds: int, folder: Path) 
     """What a fresh process measured, or why it could not."""
     nothing = {"median_ms": None, "spread": None, "memory_mib": None, "gpu_memory_mib": None}
     try:
+        if subject.absent:
+            raise MfpnetError(subject.absent)
         # A picture in tiles is run by what takes a tile and gives logits.
         seen = replace(job, size=TILE, output="logits") if _in_tiles(job) else job
         request = requested(subject, backend, seen, folder) | {"rounds": rounds}
         if _in_tiles(job):
             request["picture"] = list(job.size)
         return nothing | {"error": None} | in_fresh_process(request, job.threads)
-    except MfpnetError as error:
-        return nothing | {"error": str(error)}
+    except Exception as error:  # a runtime or somebody's network can raise anything
+        return nothing | {"error": str(error) or type(error).__name__}
 
 
 def in_fresh_process(request: dict[str, Any], threads: int) -> dict[str, Any]:
@@ -194,18 +196,18 @@ def _measure(request: dict[str, Any]) -> dict[str, Any]:
         importlib.import_module(request["backend"])
     before = memory_mib("VmRSS")
     run, rounds = (_tiled(request), 1) if "picture" in request else _plain(request)
+    forget_peak()
     times = []
     for _ in range(rounds):
         begun = time.perf_counter()
         run()
         times.append((time.perf_counter() - begun) * 1000)
     timing = timing_of(times)
-    gpu = torch.cuda.max_memory_reserved() // 2**20 if torch.cuda.is_available() else None
     return {
         "median_ms": round(timing.median_ms, 3),
         "spread": round(timing.spread, 3),
         "memory_mib": memory_mib("VmHWM") - before,
-        "gpu_memory_mib": gpu,
+        "gpu_memory_mib": gpu_memory_mib(),
     }
 
 

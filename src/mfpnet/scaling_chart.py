@@ -101,13 +101,13 @@ def _draw(axes: Axes, rows: Sequence[Row], axis: _Axis, value: Callable[[Row], f
 
 def _scale(axes: Axes, axis: _Axis, places: list[float], values: list[float]) -> None:
     """Both ways logarithmic for sizes, which span four powers of ten; else from 0 up."""
+    ticks = sorted(set(places))
     if axis.name == "size":
         axes.set_xscale("log")
         axes.set_yscale("log")
-        axes.xaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_major_formatter("{x:g}")
+        axes.set_xticks(ticks, [f"{tick:.3g}" for tick in ticks], rotation=60)
+        axes.yaxis.set_major_formatter("{x:,g}")
     else:
-        ticks = sorted(set(places))
         axes.set_xscale("log", base=2)
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axes.set_ylim(0, 1.1 * max(max(values), 1e-9))

@@ -7,17 +7,27 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from mfpnet.benchmark_view import number
 from mfpnet.contenders import backend_names
 from mfpnet.deploy_options import BenchmarkOptions
 from mfpnet.device import choose_device
 from mfpnet.errors import MfpnetError
 from mfpnet.scaling import SCALED, Sweep, scaling
 from mfpnet.scaling_chart import scaling_picture
-from mfpnet.show import progress, say, show_rows, warn
+from mfpnet.show import announce, counted, progress, say, show_rows, warn
 from mfpnet.subjects import subjects_of
 
-_UNUSED = ("output", "precision", "end_to_end", "model_only", "memory", "layers", "profile")
-_SHOWN = ("axis", "size", "batch_size", "threads", "median_ms", "memory_mib")
+_UNUSED = (
+    "output",
+    "precision",
+    "compiled",
+    "end_to_end",
+    "model_only",
+    "memory",
+    "layers",
+    "profile",
+)
+_SHOWN = ("axis", "size", "batch", "threads", "ms", "MiB")
 
 
 def scale(options: BenchmarkOptions, sizes: Sequence[tuple[int, int]]) -> dict[str, Any]:
@@ -47,7 +57,7 @@ def scale(options: BenchmarkOptions, sizes: Sequence[tuple[int, int]]) -> dict[s
         sweep,
         device=device,
         threads=options.threads,
-        told=progress,
+        told=announce,
     )
     progress("")
     show_scaling(record)
@@ -58,9 +68,16 @@ def scale(options: BenchmarkOptions, sizes: Sequence[tuple[int, int]]) -> dict[s
 
 
 def show_scaling(record: dict[str, Any]) -> None:
-    """A table for each network and backend, and what could not be measured."""
+    """A table for each network and backend, and what could not be measured.
+
+    Raises:
+        MfpnetError: that is all of it.
+    """
     measured = [row for row in record["rows"] if row["error"] is None]
-    gpu = ("gpu_memory_mib",) if any(row["gpu_memory_mib"] for row in measured) else ()
+    if not measured:
+        reasons = dict.fromkeys(row["error"] for row in record["rows"])
+        raise MfpnetError("\n".join(["nothing was measured:", *reasons]))
+    gpu = ("MiB of the GPU",) if any(row["gpu_memory_mib"] for row in measured) else ()
     shown = (*_SHOWN, *gpu)
     for (network, backend), rows in groupby(measured, itemgetter("network", "backend")):
         say(f"{network}, {backend}")
@@ -70,7 +87,7 @@ def show_scaling(record: dict[str, Any]) -> None:
             size = "x".join(map(str, row["size"]))
             warn(
                 f"{row['network']}, {row['backend']}, {size}, batch {row['batch_size']}, "
-                f"{row['threads']} threads: {row['error']}"
+                f"{counted(row['threads'], 'thread')}: {row['error']}"
             )
     if tiled := [row["tile"] for row in measured if row["tile"]]:
         tile = "x".join(map(str, tiled[0]))
@@ -78,4 +95,5 @@ def show_scaling(record: dict[str, Any]) -> None:
 
 
 def _cells(row: dict[str, Any]) -> dict[str, Any]:
-    return row | {"median_ms": f"{row['median_ms']:.1f}"}
+    told = {"batch": row["batch_size"], "ms": number(row["median_ms"]), "MiB": row["memory_mib"]}
+    return row | told | {"MiB of the GPU": row["gpu_memory_mib"]}

@@ -76,7 +76,7 @@ def score(options: EvaluateOptions) -> Scored:
     if options.tile:
         with progress_bar(ERR, f"comparing with whole frames of {name}", len(dataset)) as bar:
             found = tile_agreement(predictor, dataset, on_frame=bar.advance)
-        record["tiles"] = found.as_dict()
+        record["tiles"] = found.as_dict() if found else None
     engine = predictor.engine
     record["environment"] = environment(engine.package) | engine.where() | _runtime(predictor)
     return Scored(options, predictor, dataset, evaluation, record)
@@ -121,10 +121,11 @@ def draw(scored: Scored) -> None:
 
 def _check_files(options: EvaluateOptions) -> None:
     """Refuse what could not be written before minutes are spent on it."""
-    if options.save and (options.flip or options.scales != (1.0,)):
+    views = {"--flip": options.flip, "--scales": options.scales != (1.0,)}
+    if options.save and (asked := " and ".join(name for name, given in views.items() if given)):
         raise MfpnetError(
-            "--save cannot stand beside --flip or --scales: a card states the plain score. "
-            "Leave out one or the other."
+            f"--save cannot stand beside {asked}: a card states the plain score. Leave out one or "
+            f"the other."
         )
     if options.tile:
         for name in ("save", "calibration", "reliability"):

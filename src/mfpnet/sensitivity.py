@@ -169,7 +169,8 @@ def search(
     }
     found = Found(plan, tries[ranges], ranges, (), tuple(tries.values()), losses)
     for names in _kept_in_turn(losses, groups, work):
-        if len(found.tries) > len(plans) and found.outcome.passes(max_drop):
+        costs = sum(work[weight] for name in names for weight in groups[name]) / sum(work.values())
+        if costs > _FREE and found.outcome.passes(max_drop):
             break
         weights = frozenset[str]().union(*(groups[name] for name in names))
         wider = replace(plan, kept=weights)

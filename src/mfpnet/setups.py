@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mfpnet.datasets import DataSource, open_dataset
+from mfpnet.backends import is_exported
+from mfpnet.datasets import DATASETS, DataSource, open_dataset
 from mfpnet.errors import MfpnetError
 from mfpnet.options import AblateOptions, DataChoice, TrainOptions, parse_size
 from mfpnet.recipes import Recipe, get_recipe
@@ -32,8 +33,13 @@ def data_source(choice: DataChoice, split: str) -> DataSource:
     """The data that the options name.
 
     Raises:
-        MfpnetError: --scene-size has another form than HxW.
+        MfpnetError: --scene-size has another form than HxW, or --root is given for drawn data.
     """
+    if choice.root and choice.data != "camvid":
+        raise MfpnetError(
+            f"--root goes with --data camvid, and the data is {choice.data} (the default): give "
+            f"--data camvid too, or leave out --root."
+        )
     # Absolute, so that a run can be resumed from another folder.
     root = str(choice.root.absolute()) if choice.root else None
     size = parse_size(choice.scene_size, "--scene-size")
@@ -45,6 +51,42 @@ def watched_source(choice: DataChoice, split: str) -> DataSource:
     source = data_source(choice, split)
     few = max(source.count // 5, 1)
     return replace(source, count=few) if source.name == "synthetic" else source
+
+
+def check_exportable(weights: str) -> None:
+    """Refuse what was exported already.
+
+    Raises:
+        MfpnetError: it was; the text says what it is good for.
+    """
+    if is_exported(weights):
+        raise MfpnetError(
+            f"'{weights}' is an exported file already: predict, evaluate, benchmark and info take "
+            f"it as it is. For another one, export the weights that it was made from."
+        )
+
+
+def check_calibration(trained_on: str, choice: DataChoice) -> None:
+    """Refuse to fit int8 to pictures that the network was not trained on.
+
+    Args:
+        trained_on: the name of the training data, as the weights have it.
+        choice: the data that was asked for.
+
+    Raises:
+        MfpnetError: it is other data; weights that do not say are taken to be of data on disk.
+    """
+    if trained_on == choice.data or (trained_on == "unknown" and choice.data != "synthetic"):
+        return
+    told = f"int8 is fitted to the training data, and these weights were trained on {trained_on}"
+    give = "call mfpnet.quantise.quantise in Python with its frames, or use --precision fp16"
+    if trained_on in DATASETS:
+        told += f", not on {choice.data}"
+        give = f"give --data {trained_on}" + (" --root DIR" if trained_on == "camvid" else "")
+    elif trained_on == "unknown":
+        told = "int8 is fitted to the training data, and these weights do not say what that was"
+        give = f"give --data camvid --root DIR if it lies on disk in CamVid's form; else {give}"
+    raise MfpnetError(f"{told}: {give}.")
 
 
 def ablation_sources(options: AblateOptions) -> tuple[DataSource, DataSource]:
@@ -72,6 +114,8 @@ def config_to_resume(options: TrainOptions, folder: Path) -> RunConfig:
 
 def _moved(config: RunConfig, root: Path) -> RunConfig:
     """The same run where its data lies in another place."""
+    if config.data.name == "synthetic":
+        raise MfpnetError("--root is of data on disk, and this run draws its own: leave it out.")
     place = str(root.absolute())
     watch = config.evaluate_on and replace(config.evaluate_on, root=place)
     return replace(config, data=replace(config.data, root=place), evaluate_on=watch)

@@ -31,6 +31,14 @@ def progress(text: str) -> None:
         ERR.file.flush()
 
 
+def announce(text: str) -> None:
+    """A step of something long: `progress` on a terminal, a line of a log elsewhere."""
+    if ERR.is_terminal or not text:
+        progress(text)
+    else:
+        ERR.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 def percent(value: float | None) -> str:
     """0.1234 as `12.3`."""
     return "absent" if value is None else f"{100 * value:.1f}"
@@ -65,7 +73,10 @@ def show_scores(record: Mapping[str, Any]) -> None:
         _say_tiles(record["tiles"])
 
 
-def _say_tiles(found: Mapping[str, Any]) -> None:
+def _say_tiles(found: Mapping[str, Any] | None) -> None:
+    if found is None:
+        warn("no frame is both larger than a tile and small enough to be seen whole: not compared")
+        return
     tile, frames = "x".join(map(str, found["tile"])), counted(found["frames"], "frame")
     ratio = "edges_at_borders_over_elsewhere"
     edges = [found[f"{ratio}{where}"] or 0 for where in ("", "_in_whole_frames")]

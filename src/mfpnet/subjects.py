@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -53,7 +53,9 @@ def subjects_of(names: Sequence[str], against: Sequence[str] = ()) -> list[Subje
     weights = {name: load_model(name) for name in wanted if names_weights(name)}
     known = [net.info for net in weights.values() if net.info]
     classes = len(known[0].classes) if known else DEFAULT_CLASSES
-    return [subject_of(name, weights.get(name), classes) for name in wanted]
+    found = [subject_of(name, weights.get(name), classes) for name in wanted]
+    names = [subject.name for subject in found]
+    return [replace(s, name=s.given) if names.count(s.name) > 1 else s for s in found]
 
 
 def names_weights(name: str) -> bool:

@@ -91,7 +91,7 @@ class TileAgreement:
 
 def tile_agreement(
     predictor: Predictor, dataset: Dataset, *, on_frame: Callable[[], None] | None = None
-) -> TileAgreement:
+) -> TileAgreement | None:
     """Predict every frame in tiles and as a whole.
 
     Args:
@@ -99,8 +99,11 @@ def tile_agreement(
         dataset: the frames.
         on_frame: called after each.
 
+    Returns:
+        None where no frame is larger than a tile and can be predicted as a whole too.
+
     Raises:
-        MfpnetError: the predictor has no tiles, or no frame can be compared.
+        MfpnetError: the predictor has no tiles.
     """
     if predictor.tiling is None:
         raise MfpnetError("the predictor looks at whole frames: give it a tile to compare with.")
@@ -117,11 +120,7 @@ def tile_agreement(
         if on_frame:
             on_frame()
     if not shares:
-        name = "x".join(map(str, predictor.tiling.tile))
-        raise MfpnetError(
-            f"--tile is {name}: no frame of {dataset.name} {dataset.split} is larger than that and "
-            f"can be predicted as a whole too. Give smaller tiles."
-        )
+        return None
     mean = float(np.mean(shares))
     return TileAgreement(predictor.tiling, len(shares), mean, min(shares), seams, straight)
 

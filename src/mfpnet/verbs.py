@@ -75,6 +75,8 @@ def predict(options: given.PredictOptions) -> int:
 
     if not options.images:
         raise MfpnetError("no picture was named: give files, folders or globs after the weights.")
+    if options.out.is_file():
+        raise MfpnetError(f"--out is '{options.out}', which is a file: give a folder.")
     # A picture that two arguments name is predicted once.
     pictures = list(dict.fromkeys(path for spec in options.images for path in find_images(spec)))
     predictor = open_predictor(
@@ -94,7 +96,7 @@ def predict(options: given.PredictOptions) -> int:
             shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in most)
             say(f"{report.picture}: {shares}")
 
-    reports = predict_files(predictor, pictures, options.out, on_picture=tell)
+    reports = predict_files(predictor, pictures, options.out, on_picture=tell, on_note=warn)
     skipped = sum(report.error is not None for report in reports)
     say(f"{len(reports) - skipped} predicted, {skipped} skipped; results in {options.out}")
     _write(options.json_file, [vars(report) for report in reports])

@@ -49,7 +49,7 @@ class Check:
     def holds(self, precision: str) -> bool:
         """Whether it is within the limits of `EQUAL_LABELS` and `DIFFERENCE`."""
         difference = 0.0 if self.max_difference is None else self.max_difference
-        near = difference <= DIFFERENCE[precision] * max(self.largest_logit, 1.0)
+        near = difference <= DIFFERENCE[precision] * self.largest_logit
         return near and self.equal_labels >= EQUAL_LABELS[precision]
 
 

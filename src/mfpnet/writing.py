@@ -103,9 +103,11 @@ def check_target(
     if precision not in get_args(Precision):
         raise unknown_name("precision", precision, get_args(Precision))
     if path.suffix != SUFFIXES[format]:
+        others = [name for name, suffix in SUFFIXES.items() if suffix == path.suffix]
+        other = f", or give --format {others[0]}, which writes {path.suffix}" if others else ""
         raise MfpnetError(
             f"'{path}' ends in '{path.suffix}', and files of format {format} end in "
-            f"{SUFFIXES[format]}: change the name or the format."
+            f"{SUFFIXES[format]}: change the name{other}."
         )
     if size is not None and min(size) < SIDES[0]:
         raise MfpnetError(f"size {size[0]}x{size[1]} is too small: at least 32x32.")
