@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import subprocess
 import sys
 from contextlib import suppress
@@ -21,7 +22,7 @@ from mfpnet.contenders import rebuilt
 from mfpnet.errors import MfpnetError
 
 _RUNS = 3
-_PATIENCE = 900  # seconds
+_PATIENCE = 1800  # seconds
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
@@ -42,18 +43,34 @@ def footprint(request: dict[str, Any]) -> dict[str, int | None]:
     if not _STATUS.is_file():
         raise MfpnetError("--memory is measured on Linux only: /proc/self/status tells the peak.")
     try:
+        return in_fresh_process("mfpnet.footprint", request)
+    except MfpnetError as error:
+        raise MfpnetError(f"measuring the memory failed: {error}") from error
+
+
+def in_fresh_process(module: str, request: dict[str, Any]) -> dict[str, Any]:
+    """What `python -m MODULE` prints for a request of `contenders.requested`.
+
+    Raises:
+        MfpnetError: it failed, was killed or took half an hour; the text is its last line.
+    """
+    try:
         done = subprocess.run(
-            [sys.executable, "-m", "mfpnet.footprint"],
+            [sys.executable, "-m", module],
             input=json.dumps(request),
             capture_output=True,
             text=True,
             timeout=_PATIENCE,
-            check=True,
+            env=os.environ | {"OMP_NUM_THREADS": str(request["job"]["threads"])},
+            check=False,
         )
-    except subprocess.SubprocessError as error:
-        said = str(getattr(error, "stderr", None) or error).strip().splitlines()[-1]
-        raise MfpnetError(f"measuring the memory failed: {said}") from error
-    found: dict[str, int | None] = json.loads(done.stdout.splitlines()[-1])
+    except subprocess.TimeoutExpired as error:
+        raise MfpnetError(f"not done after {_PATIENCE // 60} minutes") from error
+    if done.returncode < 0:
+        raise MfpnetError(f"killed by signal {-done.returncode}: most likely out of memory")
+    if done.returncode:
+        raise MfpnetError((done.stderr.strip() or "it ended without a word").splitlines()[-1])
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 

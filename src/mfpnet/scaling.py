@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +26,7 @@ from mfpnet.checkpoint import load_model
 from mfpnet.contenders import rebuilt, requested, runtime_of
 from mfpnet.device import used_device
 from mfpnet.errors import MfpnetError
-from mfpnet.footprint import forget_peak, gpu_memory_mib, memory_mib
+from mfpnet.footprint import forget_peak, gpu_memory_mib, in_fresh_process, memory_mib
 from mfpnet.latency import timing_of
 from mfpnet.predict import Predictor
 from mfpnet.records import environment
@@ -43,7 +42,6 @@ FRAME = (360, 480)
 # Beyond this many pixels a picture is predicted in tiles.
 WHOLE_PIXELS = 2048 * 2048
 TILE = (720, 960)
-_PATIENCE = 1800  # seconds
 
 Axis = Literal["size", "batch", "threads"]
 
@@ -159,35 +157,9 @@ def _found(subject: Subject, backend: str, job: Job, rounds: int, folder: Path) 
         request = requested(subject, backend, seen, folder) | {"rounds": rounds}
         if _in_tiles(job):
             request["picture"] = list(job.size)
-        return nothing | {"error": None} | in_fresh_process(request, job.threads)
+        return nothing | {"error": None} | in_fresh_process("mfpnet.scaling", request)
     except Exception as error:  # a runtime or somebody's network can raise anything
         return nothing | {"error": str(error) or type(error).__name__}
-
-
-def in_fresh_process(request: dict[str, Any], threads: int) -> dict[str, Any]:
-    """What `python -m mfpnet.scaling` prints for a request.
-
-    Raises:
-        MfpnetError: it failed, was killed or took half an hour; the text is its last line.
-    """
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "mfpnet.scaling"],
-            input=json.dumps(request),
-            capture_output=True,
-            text=True,
-            timeout=_PATIENCE,
-            env=os.environ | {"OMP_NUM_THREADS": str(threads)},
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise MfpnetError(f"not done after {_PATIENCE // 60} minutes") from error
-    if done.returncode < 0:
-        raise MfpnetError(f"killed by signal {-done.returncode}: most likely out of memory")
-    if done.returncode:
-        raise MfpnetError((done.stderr.strip() or "it ended without a word").splitlines()[-1])
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
 
 
 def _measure(request: dict[str, Any]) -> dict[str, Any]:
