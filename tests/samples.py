@@ -14,7 +14,7 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
-from mfpnet.datasets import DataSource
+from mfpnet.data_source import DataSource
 from mfpnet.foreign import ForeignNetwork
 from mfpnet.info import ModelInfo
 from mfpnet.labels import CAMVID

@@ -9,8 +9,8 @@ import pytest
 from torch import nn
 
 from mfpnet.backends import bundled_files, open_backend
+from mfpnet.camvid import CamVid
 from mfpnet.checkpoint import bundled_weights, load_model
-from mfpnet.datasets import CamVid
 from mfpnet.evaluate import evaluate
 from mfpnet.files import read_json
 from mfpnet.pictures import Labels

@@ -13,7 +13,7 @@ import pytest
 
 from mfpnet import ablate, demo
 from mfpnet.cli import main
-from mfpnet.datasets import DataSource
+from mfpnet.data_source import DataSource
 from mfpnet.latency import interleaved_medians
 from mfpnet.model import MFPNet
 from mfpnet.pictures import read_image

@@ -65,7 +65,7 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
         ("train --data camvid", "say where with --root DIR"),
         ("train --data camvid --root none", "none/train is not a folder"),
         ("train --evaluate-split vla", "unknown split 'vla'. Did you mean 'val'?"),
-        ("train --data camvdi", "invalid choice 'camvdi'"),
+        ("train --data camvdi", "unknown data 'camvdi'. Did you mean 'camvid'?"),
         ("train --epoch 3", "Perhaps you meant: --epochs"),
         ("train --seed x", "Error parsing --seed"),
         ("train --config none.yaml", "'none.yaml' cannot be read as a config"),

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mfpnet.datasets import SyntheticStreets
 from mfpnet.errors import MfpnetError
 from mfpnet.evaluate import MAX_BLOCKS, Evaluation, evaluate, with_scores
 from mfpnet.files import read_json, write_json
@@ -18,6 +17,7 @@ from mfpnet.labels import CAMVID, LabelSet
 from mfpnet.model import MFPNet
 from mfpnet.pictures import Image, Labels
 from mfpnet.predict import Prediction, Predictor
+from mfpnet.streets import SyntheticStreets
 from samples import INFO, tiny_network
 
 SIZE = (12, 16)

@@ -21,7 +21,6 @@ import torch
 from torch import Tensor, nn
 
 from mfpnet.backends import open_backend
-from mfpnet.datasets import SyntheticStreets
 from mfpnet.errors import MfpnetError
 from mfpnet.export import export, report_path, write_exported
 from mfpnet.export_report import on_data, refuse_mismatch
@@ -30,6 +29,7 @@ from mfpnet.foreign import ForeignNetwork
 from mfpnet.manifest import Manifest
 from mfpnet.openvino_writer import save_openvino
 from mfpnet.scenes import draw_scene
+from mfpnet.streets import SyntheticStreets
 from mfpnet.variants import Network
 from mfpnet.verification import compare, frame_batches, overall, street_batches
 from samples import INFO, short_network

@@ -15,7 +15,7 @@ from torch import nn
 from mfpnet.building import build_network
 from mfpnet.checkpoint import copy_weights, load_model, read_info
 from mfpnet.cli import main
-from mfpnet.datasets import DataSource
+from mfpnet.data_source import DataSource
 from mfpnet.errors import MfpnetError
 from mfpnet.foreign import ForeignNetwork
 from mfpnet.recipes import Recipe

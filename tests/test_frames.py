@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from mfpnet.datasets import SyntheticStreets
 from mfpnet.errors import MfpnetError
 from mfpnet.frames import FrameStore, batches, check_watched, epoch_order, load_frames
 from mfpnet.labels import CAMVID, LabelSet
 from mfpnet.pictures import Image, Labels
+from mfpnet.streets import SyntheticStreets
 
 CPU = torch.device("cpu")
 Frame = tuple[Image, Labels]

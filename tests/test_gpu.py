@@ -16,7 +16,7 @@ from rich.console import Console
 from mfpnet.benchmark import benchmark
 from mfpnet.comparison import Plan
 from mfpnet.contenders import contender
-from mfpnet.datasets import DataSource
+from mfpnet.data_source import DataSource
 from mfpnet.interrupt import StopRequest
 from mfpnet.losses import cross_entropy
 from mfpnet.lovasz import lovasz_softmax

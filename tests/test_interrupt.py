@@ -13,7 +13,7 @@ import torch
 
 import mfpnet
 from mfpnet.checkpoint import load_checkpoint
-from mfpnet.datasets import DataSource
+from mfpnet.data_source import DataSource
 from mfpnet.interrupt import catch_stop
 from mfpnet.recipes import Recipe
 from mfpnet.runlog import read_metrics

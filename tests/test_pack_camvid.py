@@ -10,7 +10,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from mfpnet.datasets import CamVid, load_checked
+from mfpnet.camvid import CamVid
+from mfpnet.datasets import load_checked
 from mfpnet.pictures import Image
 
 TOOL = Path(__file__).resolve().parents[1] / "tools" / "pack_camvid.py"

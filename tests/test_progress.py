@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from mfpnet.datasets import DataSource
+from mfpnet.data_source import DataSource
 from mfpnet.recipes import Recipe
 from mfpnet.runlog import progress_bar
 from mfpnet.runs import RunConfig

@@ -15,7 +15,6 @@ from mfpnet import quantise as module
 from mfpnet.backends import open_backend
 from mfpnet.checkpoint import save_weights
 from mfpnet.cli import main
-from mfpnet.datasets import SyntheticStreets
 from mfpnet.deployed import Deployed
 from mfpnet.errors import MfpnetError
 from mfpnet.manifest import Manifest
@@ -26,6 +25,7 @@ from mfpnet.qdq import Plan
 from mfpnet.quantise import Target, quantise
 from mfpnet.scenes import draw_scene
 from mfpnet.sensitivity import Found, Try
+from mfpnet.streets import SyntheticStreets
 from samples import INFO, short_network
 
 pytest.importorskip("onnx")

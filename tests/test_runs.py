@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mfpnet.datasets import DataSource
+from mfpnet.data_source import DataSource
 from mfpnet.errors import MfpnetError
 from mfpnet.recipes import RECIPES, Recipe, get_recipe
 from mfpnet.runs import RunConfig, changed_recipe, read_config, write_config

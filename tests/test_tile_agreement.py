@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mfpnet.datasets import CamVid, SyntheticStreets
+from mfpnet.camvid import CamVid
 from mfpnet.errors import MfpnetError
 from mfpnet.pictures import Image, Labels
 from mfpnet.predict import Predictor
+from mfpnet.streets import SyntheticStreets
 from mfpnet.tile_agreement import Edges, Seams, label_edges, tile_agreement
 from mfpnet.tiles import Tiling
 
@@ -80,7 +81,7 @@ class SomeFrames(CamVid):
 
     def __init__(self, root: Path) -> None:
         super().__init__(root, "train")
-        self._pairs = self._pairs[::60]
+        self.pairs = self.pairs[::60]
 
 
 def test_on_camvid_tiles_give_nearly_the_labels_of_whole_frames(camvid_root: Path) -> None:

@@ -16,13 +16,14 @@ from rich.console import Console
 from torch import Tensor
 
 from mfpnet.checkpoint import load_model, save_weights
-from mfpnet.datasets import DataSource, SyntheticStreets
+from mfpnet.data_source import DataSource
 from mfpnet.errors import MfpnetError
 from mfpnet.evaluate import evaluate
 from mfpnet.info import ModelInfo
 from mfpnet.losses import cross_entropy
 from mfpnet.predict import Predictor
 from mfpnet.runs import read_config
+from mfpnet.streets import SyntheticStreets
 from mfpnet.train import train
 from mfpnet.variants import create_model
 from samples import INFO, RUN, STREETS, UNSEEN, quiet, small_and_fast, with_recipe

@@ -23,8 +23,8 @@ import torch
 import tyro
 
 from mfpnet.benchmark_view import NOISY
+from mfpnet.camvid import CamVid
 from mfpnet.contenders import contender
-from mfpnet.datasets import CamVid
 from mfpnet.errors import MfpnetError
 from mfpnet.files import write_json
 from mfpnet.latency import interleaved_times, timing_of

@@ -22,7 +22,8 @@ import PIL.Image
 import tyro
 from tyro.conf import Positional, arg
 
-from mfpnet.datasets import CamVid, load_checked
+from mfpnet.camvid import CamVid
+from mfpnet.datasets import load_checked
 from mfpnet.errors import MfpnetError
 from mfpnet.files import write_atomically
 from mfpnet.pictures import Image, Labels, read_image, read_labels

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from mfpnet.checkpoint import CHECKPOINT_FILE
 from mfpnet.contenders import contender
-from mfpnet.datasets import DataSource
+from mfpnet.data_source import DataSource
 from mfpnet.errors import MfpnetError, unknown_name
 from mfpnet.files import read_json
 from mfpnet.foreign import file_name, is_foreign

@@ -9,7 +9,7 @@ from torch import nn
 from mfpnet.auxiliary import AuxiliaryHeads
 from mfpnet.cards import licence_of
 from mfpnet.checkpoint import copy_weights, read_info
-from mfpnet.datasets import Dataset, open_dataset
+from mfpnet.datasets import Dataset
 from mfpnet.device import autocast_dtype
 from mfpnet.frames import FrameStore, check_watched, load_frames
 from mfpnet.info import ModelInfo
@@ -17,6 +17,7 @@ from mfpnet.model import MFPNet
 from mfpnet.optim import EMA, build_optimizer
 from mfpnet.runlog import progress_bar
 from mfpnet.runs import RunConfig, source_name
+from mfpnet.sources import open_dataset
 from mfpnet.stepper import Stepper
 from mfpnet.teachers import Teachers, load_teachers
 from mfpnet.transforms import Augmentation

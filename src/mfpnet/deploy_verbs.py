@@ -86,8 +86,8 @@ def _exported(
     options: given.ExportOptions, network: Network, path: Path, size: tuple[int, int] | None
 ) -> dict[str, Any]:
     """A file whose numbers are the network's."""
-    from mfpnet.datasets import open_dataset
     from mfpnet.export import export
+    from mfpnet.sources import open_dataset
 
     source = data_source(options.data, options.split)
     return export(
@@ -108,8 +108,8 @@ def _quantised(
     options: given.ExportOptions, network: Network, path: Path, size: tuple[int, int] | None
 ) -> dict[str, Any]:
     """An int8 file, whose score is the network's or nearly so."""
-    from mfpnet.datasets import open_dataset
     from mfpnet.deployed import info_of
+    from mfpnet.sources import open_dataset
 
     source = data_source(options.data, options.calibrate_split)
     check_calibration(info_of(network).data, options.data)

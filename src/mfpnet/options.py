@@ -73,10 +73,11 @@ def check_at_least(least: int, **numbers: int | None) -> None:
 class DataChoice:
     """What the frames are taken from."""
 
-    data: Literal["camvid", "synthetic"] = "synthetic"
-    """camvid (on disk, see --root) or synthetic (streets drawn by mfpnet, no download)."""
+    data: Annotated[str, arg(metavar="DIR|NAME")] = "synthetic"
+    """A folder of your own with images and masks; ade20k, camvid, cityscapes, idd_lite or voc (on
+    disk, see --root); or synthetic (streets drawn by mfpnet, no download)."""
     root: Folder = None
-    """Folder of the data on disk: for camvid, the one that holds train, trainannot, ..."""
+    """Where the data of that name lies: for camvid, the folder of train, trainannot, ..."""
     scenes: Annotated[int, arg(metavar="N")] = 320
     """How many scenes, for synthetic; what is evaluated during training has a fifth as many."""
     scene_size: Size = "180x240"

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import yaml
 
-from mfpnet.datasets import DataSource
+from mfpnet.data_source import DataSource
 from mfpnet.errors import MfpnetError
 from mfpnet.files import write_atomically
 from mfpnet.info import frozen

@@ -8,7 +8,7 @@ from typing import Any
 
 from mfpnet.backends import is_exported
 from mfpnet.charts import confusion_picture, iou_bars
-from mfpnet.datasets import Dataset, open_dataset
+from mfpnet.datasets import Dataset
 from mfpnet.errors import MfpnetError
 from mfpnet.evaluate import Evaluation, evaluate, with_scores
 from mfpnet.maps import error_maps, label_maps
@@ -21,6 +21,7 @@ from mfpnet.reliability_chart import reliability_picture
 from mfpnet.runlog import progress_bar
 from mfpnet.setups import data_source
 from mfpnet.show import ERR, percent, say
+from mfpnet.sources import open_dataset
 from mfpnet.tile_agreement import tile_agreement
 
 CHART, MAP = (".png", ".svg", ".pdf"), (".png",)

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from mfpnet.backends import is_exported
-from mfpnet.datasets import DATASETS, DataSource, open_dataset
-from mfpnet.errors import MfpnetError
+from mfpnet.data_source import DATASETS, FOLDER, ON_DISK, DataSource
+from mfpnet.errors import MfpnetError, unknown_name
 from mfpnet.options import AblateOptions, DataChoice, TrainOptions, parse_size
 from mfpnet.recipes import Recipe, get_recipe
 from mfpnet.runs import CONFIG_FILE, RunConfig, changed_recipe, read_config
+from mfpnet.sources import open_dataset
 
 # What decides between networks by default: one drive of CamVid's training split, never its val.
-DECIDES = {"camvid": ("train-0006R0", "train/0006R0"), "synthetic": ("train", "val")}
+DECIDES = {"camvid": ("train-0006R0", "train/0006R0")}
 # What may stand beside --resume and beside --config, which bring a set-up of their own.
 BESIDE_RESUME = ("resume", "model", "root", "threads", "json_file")
 BESIDE_CONFIG = ("config", "model", "out", "threads", "json_file")
@@ -33,17 +34,30 @@ def data_source(choice: DataChoice, split: str) -> DataSource:
     """The data that the options name.
 
     Raises:
-        MfpnetError: --scene-size has another form than HxW, or --root is given for drawn data.
+        MfpnetError: no such data or folder, --scene-size has another form than HxW, or --root is
+            given for data that has none.
     """
-    if choice.root and choice.data != "camvid":
+    if choice.data not in DATASETS:
+        return _own_folder(choice, split)
+    if choice.root and choice.data not in ON_DISK:
         raise MfpnetError(
-            f"--root goes with --data camvid, and the data is {choice.data} (the default): give "
-            f"--data camvid too, or leave out --root."
+            f"--root goes with data on disk ({', '.join(ON_DISK)}), and the data is {choice.data} "
+            f"(the default): give --data too, or leave out --root."
         )
     # Absolute, so that a run can be resumed from another folder.
     root = str(choice.root.absolute()) if choice.root else None
     size = parse_size(choice.scene_size, "--scene-size")
     return DataSource(choice.data, split, root, choice.scenes, size)
+
+
+def _own_folder(choice: DataChoice, split: str) -> DataSource:
+    folder = Path(choice.data)
+    if not folder.is_dir():
+        known = unknown_name("data", choice.data, DATASETS)
+        raise MfpnetError(f"{known} And there is no folder of that name.")
+    if choice.root:
+        raise MfpnetError(f"--data {choice.data} is a folder itself: leave out --root.")
+    return DataSource(FOLDER, split, str(folder.absolute()))
 
 
 def watched_source(choice: DataChoice, split: str) -> DataSource:
@@ -91,7 +105,7 @@ def check_calibration(trained_on: str, choice: DataChoice) -> None:
 
 def ablation_sources(options: AblateOptions) -> tuple[DataSource, DataSource]:
     """What the networks of a suite are trained on, and what decides between them."""
-    split, watched = DECIDES[options.data.data]
+    split, watched = DECIDES.get(options.data.data, ("train", "val"))
     return (
         data_source(options.data, options.split or split),
         watched_source(options.data, options.evaluate_split or watched),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mfpnet import options as given
-from mfpnet.datasets import open_dataset, problems
+from mfpnet.datasets import problems
 from mfpnet.errors import MfpnetError
 from mfpnet.facts import every_name, facts_of
 from mfpnet.files import write_json
@@ -30,6 +30,7 @@ from mfpnet.show import (
     show_scores,
     warn,
 )
+from mfpnet.sources import open_dataset
 
 
 def train(options: given.TrainOptions) -> int:

@@ -1,0 +1,81 @@
+"""What is made of a folder of the user's own: its pairs, split, and the classes of its masks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mfpnet.class_file import CLASS_FILE, ClassFile, read_classes, write_classes
+from mfpnet.errors import unknown_name
+from mfpnet.labels import LabelSet
+from mfpnet.layouts import find_layout
+from mfpnet.mask_survey import propose_classes
+from mfpnet.pairs import Pair
+from mfpnet.pictures import Labels
+from mfpnet.splits import has_splits, read_splits, split_pairs, write_splits
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a folder is read.
+
+    Attributes:
+        parts: the pairs of each split.
+        classes: how masks hold classes.
+        notes: what was found out or decided, a sentence each.
+    """
+
+    parts: dict[str, tuple[Pair, ...]]
+    classes: ClassFile
+    notes: tuple[str, ...] = ()
+
+    @property
+    def labels(self) -> LabelSet:
+        """What the integers of a target mean."""
+        return self.classes.labels
+
+    def pairs(self, split: str) -> list[Pair]:
+        """The pairs of a split, of several joined by `+`, or of `all`.
+
+        Raises:
+            MfpnetError: no such split.
+        """
+        names = self.parts if split == "all" else split.split("+")
+        for name in names:
+            if name not in self.parts:
+                raise unknown_name("split", name, (*self.parts, "all"))
+        return [pair for name in names for pair in self.parts[name]]
+
+    def read_mask(self, path: Path) -> Labels:
+        """A mask's file as (H, W) targets."""
+        return self.classes.read_mask(path)
+
+
+def plan_of(root: Path, plan: Path | None = None) -> Plan:
+    """The plan of a folder: written down in `plan` or in the folder itself, else proposed.
+
+    Raises:
+        MfpnetError: nothing to pair up, or masks whose classes cannot be told.
+    """
+    layout = find_layout(root)
+    every = [pair for part in layout.parts.values() for pair in part]
+    place = next((at for at in (plan, root) if at and (at / CLASS_FILE).is_file()), None)
+    notes = list(layout.notes)
+    if place:
+        classes = read_classes(place / CLASS_FILE)
+    else:
+        proposed = propose_classes(every)
+        classes, notes = proposed.classes, [*notes, *proposed.notes]
+    lists = next((at for at in (plan, root) if at and has_splits(at)), None)
+    if lists:
+        return Plan(read_splits(lists, every), classes, tuple(notes))
+    if len(layout.parts) > 1:
+        return Plan(layout.parts, classes, tuple(notes))
+    split = split_pairs(every)
+    return Plan(split.parts, classes, (*notes, *split.notes))
+
+
+def write_plan(plan: Plan, folder: Path) -> None:
+    """Write classes.yaml and the split lists, from which `plan_of` reads the same plan."""
+    write_classes(folder / CLASS_FILE, plan.classes)
+    write_splits(folder, plan.parts)
