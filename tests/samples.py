@@ -114,6 +114,6 @@ def small_and_fast() -> Iterator[pytest.MonkeyPatch]:
     threads = torch.get_num_threads()
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(VARIANTS, "tiny", TINY)
-        patch.setattr("mfpnet.datasets.draw_scene", functools.cache(draw_scene))
+        patch.setattr("mfpnet.streets.draw_scene", functools.cache(draw_scene))
         yield patch
     torch.set_num_threads(threads)

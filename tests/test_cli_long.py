@@ -14,10 +14,11 @@ import pytest
 from mfpnet import ablate, demo
 from mfpnet.cli import main
 from mfpnet.data_source import DataSource
+from mfpnet.known_recipes import RECIPES
 from mfpnet.latency import interleaved_medians
 from mfpnet.model import MFPNet
 from mfpnet.pictures import read_image
-from mfpnet.recipes import RECIPES, Recipe
+from mfpnet.recipes import Recipe
 from mfpnet.train import train
 from mfpnet.variants import SUITES
 from samples import TINY as NARROW

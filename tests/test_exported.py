@@ -23,8 +23,9 @@ from mfpnet.errors import MfpnetError
 from mfpnet.exported import ExportedEngine
 from mfpnet.layers import resize
 from mfpnet.manifest import Manifest
-from mfpnet.pictures import Image, resize_image, resize_labels
+from mfpnet.pictures import Image
 from mfpnet.predict import Predictor
+from mfpnet.resizing import resize_image, resize_labels
 from samples import INFO, short_network
 
 FIXED = (48, 80)

@@ -13,13 +13,15 @@ import torch
 from torch import nn
 
 from mfpnet.building import build_network
-from mfpnet.checkpoint import copy_weights, load_model, read_info
+from mfpnet.checkpoint import load_model, read_info
 from mfpnet.cli import main
 from mfpnet.data_source import DataSource
 from mfpnet.errors import MfpnetError
 from mfpnet.foreign import ForeignNetwork
+from mfpnet.labels import CAMVID
 from mfpnet.recipes import Recipe
 from mfpnet.runs import RunConfig, read_config
+from mfpnet.transfer import start_from
 from mfpnet.variants import create_network
 
 TOYS = """
@@ -194,12 +196,12 @@ def test_slip_is_explained(line: str, expected: str, capsys: pytest.CaptureFixtu
 def test_training_starts_from_weights_of_the_same_network(run: Path) -> None:
     recipe = Recipe(epochs=1, batch_size=2, crop_size=(32, 64), auxiliary=0.4)
     config = RunConfig(SPEC, "custom", recipe, DataSource("synthetic", "train"), init="run")
-    network = build_network(config, 11, torch.device("cpu"))
+    network = build_network(config, CAMVID, torch.device("cpu"))
     assert isinstance(network, ForeignNetwork)  # heads on the decoder's stages are for ours
     expected = load_model(run, SPEC).state_dict()
     found = network.state_dict()
     assert all(torch.equal(found[key], expected[key]) for key in found if "num_" not in key)
     with pytest.raises(MfpnetError, match="from another network"):
-        copy_weights(run, create_network("mfpnet_fast", 11))
+        start_from(run, create_network("mfpnet_fast", 11), CAMVID)
     with pytest.raises(MfpnetError, match="from another network"):
-        copy_weights("mfpnet_fast_camvid", network)
+        start_from("mfpnet_fast_camvid", network, CAMVID)

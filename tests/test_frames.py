@@ -73,26 +73,36 @@ def test_pixels_are_counted_without_void() -> None:
     assert store.pixel_counts.dtype == torch.int64
 
 
-def test_smaller_frames_are_padded_with_the_ignored_label() -> None:
-    frames = [frame(4, 6, 0, label=1), frame(7, 3, 1, label=2)]
+def test_frames_of_several_sizes_are_padded_where_they_meet() -> None:
+    frames = [frame(4, 6, 0, label=1), frame(7, 3, 1, label=2), frame(5, 5, 2, label=3)]
     store = load_frames(Frames(frames), CPU)
-    assert store.size == (7, 6)
-    assert store.images.shape == (2, 3, 7, 6)
-    assert store.images.dtype == store.targets.dtype == torch.uint8
-    for index, (image, target) in enumerate(frames):
+    assert store.sizes.tolist() == [[4, 6], [7, 3], [5, 5]]
+    assert (store.size, store.largest) == ((5, 5), (7, 6))
+    images, targets, sizes = store.pick(torch.tensor([1, 0]))
+    assert images.shape == (2, 3, 7, 6)
+    assert images.dtype == targets.dtype == torch.uint8
+    assert sizes.tolist() == [[7, 3], [4, 6]]
+    for place, index in enumerate((1, 0)):
+        image, target = frames[index]
         height, width = target.shape
-        kept = store.images[index, :, :height, :width].permute(1, 2, 0)
+        kept = images[place, :, :height, :width].permute(1, 2, 0)
         assert np.array_equal(kept.numpy(), image)
         inside = torch.zeros(7, 6, dtype=torch.bool)
         inside[:height, :width] = True
-        assert bool((store.targets[index][inside] == index + 1).all())
-        assert bool((store.targets[index][~inside] == 11).all())
+        assert bool((targets[place][inside] == index + 1).all())
+        assert bool((targets[place][~inside] == 11).all())
+
+
+def test_large_frames_are_scaled_down_to_their_shorter_side() -> None:
+    frames = [frame(40, 60, 0), frame(30, 10, 1), frame(20, 20, 2)]
+    store = load_frames(Frames(frames), CPU, shorter_side=20)
+    assert store.sizes.tolist() == [[20, 30], [30, 10], [20, 20]]
 
 
 def test_ignored_label_beyond_a_byte_fits() -> None:
     labels = dataclasses.replace(CAMVID, ignore_index=1000)
     store = load_frames(Frames([frame(4, 6, 0), frame(4, 4, 1)], labels=labels), CPU)
-    assert int(store.targets.max()) == 1000
+    assert int(store.pick(torch.tensor([0, 1]))[1].max()) == 1000
 
 
 def test_progress_is_told_frame_by_frame() -> None:
@@ -141,16 +151,16 @@ def store() -> FrameStore:
 
 def labels_of(store: FrameStore, *, epoch: int, first: int = 0) -> list[list[int]]:
     found = batches(store, 2, seed=0, epoch=epoch, first=first)
-    return [targets[:, 0, 0].tolist() for _, targets in found]
+    return [targets[:, 0, 0].tolist() for _, targets, _ in found]
 
 
 def test_batches_hold_each_frame_once_and_drop_the_rest(store: FrameStore) -> None:
     seen = labels_of(store, epoch=0)
     assert [len(batch) for batch in seen] == [2, 2, 2]
     assert sorted(chain.from_iterable(seen)) == sorted(epoch_order(7, 0, 0)[:6].tolist())
-    for images, targets in batches(store, 2, seed=0, epoch=0):
+    for images, targets, _ in batches(store, 2, seed=0, epoch=0):
         for image, target in zip(images, targets, strict=True):
-            assert torch.equal(image, store.images[int(target[0, 0])])
+            assert torch.equal(image, store.pick(target[0, :1].long())[0][0])
 
 
 def test_an_epoch_goes_on_where_it_was_left(store: FrameStore) -> None:
@@ -161,8 +171,9 @@ def test_an_epoch_goes_on_where_it_was_left(store: FrameStore) -> None:
 def test_frames_are_brought_to_one_size_and_known_by_their_own() -> None:
     frames = [frame(40, 60, 0, label=1), frame(30, 30, 1, label=2)]
     seen = load_frames(Frames(frames), CPU, size=(20, 30))
-    assert seen.images.shape == (2, 3, 20, 30)
-    assert set(seen.targets.flatten().tolist()) == {1, 2}
+    images, targets, _ = seen.pick(torch.arange(2))
+    assert images.shape == (2, 3, 20, 30)
+    assert set(targets.flatten().tolist()) == {1, 2}
     assert seen.pixel_counts.sum() == 2 * 20 * 30
     with pytest.raises(MfpnetError, match="frame1 is frame1"):
         check_watched(seen, Frames([frame(8, 8, 7), frames[1]]))

@@ -21,9 +21,9 @@ from mfpnet.interrupt import StopRequest
 from mfpnet.losses import cross_entropy
 from mfpnet.lovasz import lovasz_softmax
 from mfpnet.optim import build_optimizer
-from mfpnet.pictures import resize_image
 from mfpnet.predict import Predictor
 from mfpnet.recipes import Precision, Recipe
+from mfpnet.resizing import resize_image
 from mfpnet.runlog import read_metrics
 from mfpnet.runners import ON_GPU, Job
 from mfpnet.runs import CONFIG_FILE, RunConfig, write_config

@@ -13,9 +13,10 @@ from mfpnet.calibration import fit_temperature
 from mfpnet.errors import MfpnetError
 from mfpnet.labels import CAMVID, LabelSet
 from mfpnet.layers import resize
-from mfpnet.pictures import Image, Labels, resize_image
+from mfpnet.pictures import Image, Labels
 from mfpnet.predict import Predictor
 from mfpnet.reliability import calibrate, network_runs
+from mfpnet.resizing import resize_image
 from samples import INFO, tiny_network
 
 SIZE = (40, 48)

@@ -9,7 +9,8 @@ import yaml
 
 from mfpnet.data_source import DataSource
 from mfpnet.errors import MfpnetError
-from mfpnet.recipes import RECIPES, Recipe, get_recipe
+from mfpnet.known_recipes import RECIPES, get_recipe
+from mfpnet.recipes import Recipe
 from mfpnet.runs import RunConfig, changed_recipe, read_config, write_config
 
 FULL = RunConfig(

@@ -263,3 +263,32 @@ def test_a_crop_larger_than_the_frame_still_holds_all_of_it() -> None:
     _, labels = run(rare_frames(8), options)
     assert ((labels == 1).flatten(1).sum(dim=1) == 1).all()
     assert ((labels != VOID).flatten(1).sum(dim=1) == SIZE[0] * SIZE[1]).all()
+
+
+@pytest.mark.parametrize("crop", [(30, 24), (60, 80)])
+def test_nothing_of_a_frames_padding_is_seen(crop: tuple[int, int]) -> None:
+    images, targets = ramp(32)
+    sizes = torch.tensor([[20, 30], [40, 12]] * 16)
+    for frame, marks, (height, width) in zip(images, targets, sizes.tolist(), strict=True):
+        frame[:, height:] = frame[:, :, width:] = 255
+        marks[height:] = marks[:, width:] = 7
+    options = Augmentation(crop, scale=(0.5, 2.0))
+    generator = torch.Generator().manual_seed(3)
+    pixels, labels = augment(
+        images,
+        targets,
+        options,
+        mean=ZERO,
+        std=ONE,
+        ignore_index=VOID,
+        generator=generator,
+        sizes=sizes,
+    )
+    for frame, marks, (height, width) in zip(pixels, labels, sizes.tolist(), strict=True):
+        inside = marks != VOID
+        assert bool(inside.any())
+        rows, columns = marks[inside] // 256, marks[inside] % 256
+        assert int(rows.max()) < height
+        assert int(columns.max()) < width
+        assert float(frame[0][inside].max()) * 255 <= (height - 1) * STEP + 1e-3
+        assert not bool(frame[:, ~inside].any())

@@ -13,13 +13,11 @@ from safetensors.torch import load_file, save_file
 import samples
 from mfpnet import checkpoint
 from mfpnet.checkpoint import (
-    copy_weights,
     find_weights,
     load_model,
     save_weights,
 )
 from mfpnet.errors import MfpnetError
-from mfpnet.model import MFPNet
 from samples import TINY, tiny_network
 
 INFO = dataclasses.replace(samples.INFO, score=0.5, score_on="Straße")
@@ -120,29 +118,6 @@ def test_unusable_weights_are_named(
     with pytest.raises(MfpnetError, match=complaint) as caught:
         load_model(weights)
     assert str(weights) in str(caught.value)
-
-
-def test_weights_of_another_number_of_classes(weights: Path) -> None:
-    model = tiny_network(num_classes=7)
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    with pytest.raises(MfpnetError, match=r"classifier.* is \(11.* and \(7.*number of classes"):
-        copy_weights(weights, model)
-    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
-
-
-def test_weights_of_another_variant(weights: Path) -> None:
-    with pytest.raises(MfpnetError, match=r"from another network: .* names differ"):
-        copy_weights(weights, tiny_network(attention=False))
-    with pytest.raises(MfpnetError, match="missing in"):
-        copy_weights(weights, tiny_network(stem_convs=3))
-
-
-def test_weights_are_copied_into_a_network_of_the_same_shape(weights: Path) -> None:
-    model = MFPNet(TINY)
-    copy_weights(weights, model)
-    expected = load_file(weights)
-    state = model.state_dict()
-    assert all(torch.equal(state[name], value) for name, value in expected.items())
 
 
 def test_missing_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

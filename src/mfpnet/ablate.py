@@ -19,8 +19,8 @@ from mfpnet.data_source import DataSource
 from mfpnet.errors import MfpnetError, unknown_name
 from mfpnet.files import read_json
 from mfpnet.foreign import file_name, is_foreign
+from mfpnet.known_recipes import get_recipe
 from mfpnet.latency import interleaved_medians
-from mfpnet.recipes import get_recipe
 from mfpnet.records import environment
 from mfpnet.runners import Job
 from mfpnet.runs import CONFIG_FILE, RunConfig, read_config, without_places

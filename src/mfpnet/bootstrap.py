@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mfpnet.errors import MfpnetError
-from mfpnet.metrics import Counts, intersection_and_union, scores
+from mfpnet.metrics import Counts, iou_per_class, mean_iou
 
 Interval = tuple[float, float]
 Samples = npt.NDArray[np.float64]
@@ -37,33 +37,34 @@ def consecutive_blocks(sequences: Sequence[str], length: int) -> list[int]:
 
 
 def block_bootstrap(
-    counts_per_block: Counts, *, resamples: int = 1000, seed: int = 0, level: float = 0.95
+    areas_per_block: Counts, *, resamples: int = 1000, seed: int = 0, level: float = 0.95
 ) -> Interval | None:
     """Percentile interval of the mean IoU, from blocks of frames drawn with replacement.
 
-    ``counts_per_block`` is (blocks, C, C). The interval is widened to hold the mean IoU of all
+    ``areas_per_block`` is (blocks, 2, C), the pixels of each class's intersection and union, as
+    `metrics.intersection_and_union` has them. The interval is widened to hold the mean IoU of all
     blocks where the resamples, which miss rare classes, all fall to one side of it. None where
     fewer than two blocks hold a counted pixel: one block says nothing about how blocks differ.
     """
-    iou = _resampled_iou(counts_per_block, resamples, seed, level)
+    iou = _resampled_iou(areas_per_block, resamples, seed, level)
     if iou is None:
         return None
-    point = scores(counts_per_block.sum(axis=0)).miou
+    point = mean_iou(iou_per_class(*areas_per_block.sum(axis=0)))
     return _interval(np.nanmean(iou, axis=1), point, level)
 
 
 def block_bootstrap_per_class(
-    counts_per_block: Counts, *, resamples: int = 1000, seed: int = 0, level: float = 0.95
+    areas_per_block: Counts, *, resamples: int = 1000, seed: int = 0, level: float = 0.95
 ) -> tuple[Interval | None, ...]:
     """The same for the IoU of each class, over the resamples in which the class occurs.
 
     None for a class that is absent, or that occurs in one block only.
     """
-    iou = _resampled_iou(counts_per_block, resamples, seed, level)
+    iou = _resampled_iou(areas_per_block, resamples, seed, level)
     if iou is None:
-        return (None,) * int(counts_per_block.shape[1])
-    points = scores(counts_per_block.sum(axis=0)).iou_per_class
-    blocks = (intersection_and_union(counts_per_block)[1] > 0).sum(axis=0)
+        return (None,) * int(areas_per_block.shape[2])
+    points = iou_per_class(*areas_per_block.sum(axis=0))
+    blocks = (areas_per_block[:, 1] > 0).sum(axis=0)
     return tuple(
         None if point is None or blocks[index] < 2 else _interval(iou[:, index], point, level)
         for index, point in enumerate(points)
@@ -71,18 +72,17 @@ def block_bootstrap_per_class(
 
 
 def _resampled_iou(
-    counts_per_block: Counts, resamples: int, seed: int, level: float
+    areas_per_block: Counts, resamples: int, seed: int, level: float
 ) -> Samples | None:
     """(resamples, C) IoU, NaN where a class does not occur; None with fewer than two blocks."""
-    _check(counts_per_block, resamples, level)
-    filled = counts_per_block[counts_per_block.any(axis=(1, 2))]
+    _check(areas_per_block, resamples, level)
+    filled = areas_per_block[areas_per_block.any(axis=(1, 2))]
     if len(filled) < 2:
         return None
     generator = np.random.default_rng(seed)
     # How often each block is drawn is all that matters: the counts of a draw are a sum.
     draws = generator.multinomial(len(filled), np.full(len(filled), 1 / len(filled)), resamples)
-    intersection, union = intersection_and_union(filled)
-    both, either = draws @ intersection, draws @ union
+    both, either = draws @ filled[:, 0], draws @ filled[:, 1]
     samples: Samples = np.divide(both, either, out=np.full(both.shape, np.nan), where=either > 0)
     return samples
 
@@ -93,10 +93,10 @@ def _interval(samples: Samples, point: float, level: float) -> Interval:
     return min(low, point), max(high, point)
 
 
-def _check(counts_per_block: Counts, resamples: int, level: float) -> None:
-    shape = counts_per_block.shape
-    if len(shape) != 3 or shape[1] != shape[2]:
-        raise MfpnetError(f"counts_per_block must be (blocks, C, C), found {shape}.")
+def _check(areas_per_block: Counts, resamples: int, level: float) -> None:
+    shape = areas_per_block.shape
+    if len(shape) != 3 or shape[1] != 2:
+        raise MfpnetError(f"areas_per_block must be (blocks, 2, C), found {shape}.")
     if resamples < 1 or not 0 < level < 1:
         raise MfpnetError(
             "the bootstrap needs resamples >= 1 and 0 < level < 1, "

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from rich.console import Console
 from torch import nn
 
 from mfpnet.auxiliary import AuxiliaryHeads
 from mfpnet.cards import licence_of
-from mfpnet.checkpoint import copy_weights, read_info
+from mfpnet.checkpoint import read_info
 from mfpnet.datasets import Dataset
 from mfpnet.device import autocast_dtype
 from mfpnet.frames import FrameStore, check_watched, load_frames
 from mfpnet.info import ModelInfo
+from mfpnet.labels import LabelSet
 from mfpnet.model import MFPNet
 from mfpnet.optim import EMA, build_optimizer
 from mfpnet.runlog import progress_bar
 from mfpnet.runs import RunConfig, source_name
-from mfpnet.sources import open_dataset
+from mfpnet.sources import open_dataset, open_joined
 from mfpnet.stepper import Stepper
 from mfpnet.teachers import Teachers, load_teachers
+from mfpnet.transfer import frozen_parts, start_from
 from mfpnet.transforms import Augmentation
 from mfpnet.variants import create_network
 
@@ -32,10 +36,14 @@ def read_data(
     Raises:
         MfpnetError: bad data, or frames that stand on both sides.
     """
-    dataset = open_dataset(config.data)
+    dataset = open_joined((config.data, *config.extra))
     with progress_bar(console, f"reading {dataset.name} {dataset.split}", len(dataset)) as bar:
         store = load_frames(
-            dataset, device, size=config.recipe.input_size, on_frame=lambda _: bar.advance()
+            dataset,
+            device,
+            size=_common_size(config, dataset),
+            shorter_side=config.recipe.shorter_side,
+            on_frame=lambda _: bar.advance(),
         )
     if config.evaluate_on is None:
         return store, None
@@ -44,18 +52,41 @@ def read_data(
     return store, watch
 
 
+def _common_size(config: RunConfig, dataset: Dataset) -> tuple[int, int] | None:
+    """The (H, W) of all frames: extra ones come to that of the first; None leaves their own."""
+    recipe = config.recipe
+    if recipe.input_size or recipe.shorter_side or not config.extra:
+        return recipe.input_size
+    height, width = dataset.load(0)[1].shape
+    return height, width
+
+
 def build_network(
-    config: RunConfig, num_classes: int, device: torch.device, *, resume: bool = False
+    config: RunConfig,
+    labels: LabelSet,
+    device: torch.device,
+    *,
+    resume: bool = False,
+    on_note: Callable[[str], None] | None = None,
 ) -> nn.Module:
     """The network, inside its auxiliary heads where the recipe has them and it is one of ours.
+
+    Args:
+        config: the run's.
+        labels: the classes it is to learn.
+        device: where it goes.
+        resume: its weights will be restored: leave those to start from alone.
+        on_note: told what happens to weights of other classes.
 
     Raises:
         MfpnetError: no such network, or weights to start from that do not fit.
     """
     torch.manual_seed(config.seed)
-    network = create_network(config.variant, num_classes)
+    network = create_network(config.variant, labels.num_classes)
     if config.init and not resume:  # what is restored takes its place, wherever it is by then
-        copy_weights(config.init, network)
+        note = start_from(config.init, network, labels)
+        if note and on_note:
+            on_note(note)
     trained: nn.Module = network
     if config.recipe.auxiliary and isinstance(network, MFPNet):
         trained = AuxiliaryHeads(network)
@@ -86,6 +117,9 @@ def build_stepper(
     """What moves the network, and how."""
     recipe = config.recipe
     steps_per_epoch = frames // min(recipe.batch_size, frames)
+    frozen = frozen_parts(getattr(model, "network", model)) if config.freeze else []
+    for part in frozen:
+        part.requires_grad_(False)
     optimizer = build_optimizer(
         model,
         recipe.optimizer,
@@ -102,6 +136,7 @@ def build_stepper(
         accumulate=recipe.accumulate,
         dtype=autocast_dtype(recipe.precision, device),
         loss_stride=recipe.loss_stride,
+        frozen=frozen,
         compiled=config.compile,
         ema=EMA(model, recipe.ema) if recipe.ema else None,
         # On a GPU each check waits for all queued work.
@@ -115,7 +150,7 @@ def build_augmentation(config: RunConfig, store: FrameStore, *, whole: bool) -> 
     even = counts.sum() / len(counts)
     rare = ((counts > 0) & (counts < even / 2)).nonzero()[:, 0]
     return Augmentation(
-        crop_size=store.size if whole else recipe.crop_size,
+        crop_size=store.largest if whole else recipe.crop_size,
         scale=recipe.scale,
         flip=recipe.flip,
         colour=recipe.colour,
@@ -127,7 +162,9 @@ def build_augmentation(config: RunConfig, store: FrameStore, *, whole: bool) -> 
 def build_info(config: RunConfig, store: FrameStore, *, resume: bool = False) -> ModelInfo:
     """What will travel with the weights; of a run that goes on it is in the checkpoint."""
     learnt_from = [] if resume else [*([config.init] if config.init else []), *config.teachers]
-    sources = [read_info(weights).licence for weights in learnt_from]
+    licences = [read_info(weights).licence for weights in learnt_from]
+    sources = (config.data, *config.extra)
+    data = "+".join(source.title for source in sources)
     return ModelInfo(
         variant=config.variant,
         classes=store.labels.classes,
@@ -136,11 +173,11 @@ def build_info(config: RunConfig, store: FrameStore, *, resume: bool = False) ->
         std=tuple(round(value, 4) for value in store.std.tolist()),
         ignore_index=store.labels.ignore_index,
         input_size=store.size,
-        data=config.data.name,
-        split=config.data.split,
+        data=data,
+        split=", ".join(dict.fromkeys(source.split for source in sources)),
         recipe=config.recipe_name,
         epochs=config.recipe.epochs,
         started_from=source_name(config.init) if config.init else "",
         taught_by=tuple(map(source_name, config.teachers)),
-        licence=licence_of(config.data.name, sources),
+        licence=licence_of(data, licences),
     )

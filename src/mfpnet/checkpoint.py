@@ -148,8 +148,7 @@ def read_info(name_or_path: str | Path) -> ModelInfo:
     Raises:
         MfpnetError: as `load_model`.
     """
-    path = find_weights(name_or_path)
-    return _parse_header(_read_safetensors(path)[1], path)[0]
+    return read_weights(name_or_path)[1]
 
 
 def _parse_header(header: Mapping[str, str], path: Path) -> tuple[ModelInfo, MFPNet | None]:
@@ -191,10 +190,15 @@ def load_tensors(model: Network, tensors: Mapping[str, Tensor], origin: Path) ->
         wanted[name].copy_(value)
 
 
-def copy_weights(name_or_path: str | Path, model: Network) -> None:
-    """Start a network from trained weights of the same shape; errors as in `load_tensors`."""
+def read_weights(name_or_path: str | Path) -> tuple[dict[str, Tensor], ModelInfo, Path]:
+    """The tensors of weights, what travels with them, and their file.
+
+    Raises:
+        MfpnetError: as `load_model`.
+    """
     path = find_weights(name_or_path)
-    load_tensors(model, _read_safetensors(path)[0], path)
+    tensors, header = _read_safetensors(path)
+    return tensors, _parse_header(header, path)[0], path
 
 
 def _deployed(model: Network) -> dict[str, Tensor]:

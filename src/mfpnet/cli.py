@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 import tyro
 
+from mfpnet.data_options import DataOptions
 from mfpnet.deploy_options import BenchmarkOptions, ExportOptions
 from mfpnet.errors import MfpnetError
 from mfpnet.options import (
     AblateOptions,
-    DataOptions,
     DemoOptions,
     EvaluateOptions,
     InfoOptions,
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(options: Any) -> int:
-    from mfpnet import deploy_verbs, verbs
+    from mfpnet import data_verbs, deploy_verbs, verbs
 
     verbs_of: dict[type, Callable[[Any], int]] = {
         InfoOptions: verbs.info,
@@ -75,7 +75,7 @@ def _run(options: Any) -> int:
         AblateOptions: verbs.ablate,
         BenchmarkOptions: deploy_verbs.benchmark,
         ExportOptions: deploy_verbs.export,
-        DataOptions: verbs.data,
+        DataOptions: data_verbs.data,
         DemoOptions: verbs.demo,
     }
     return verbs_of[type(options)](options)

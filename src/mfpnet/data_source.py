@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 ON_DISK = ("ade20k", "camvid", "cityscapes", "idd_lite", "voc")
 DATASETS = (*ON_DISK, "synthetic")
@@ -22,7 +23,11 @@ class DataSource:
         size: (H, W) of drawn scenes.
         plan: folder with the classes.yaml and the split lists that a folder of the user's own has
             been given; None for those that stand in it, or for proposed ones.
+        classes: a classes.yaml in place of a folder's own.
         mapping: name or file of a map into another label set, which the targets are then in.
+        frames: only so many of them, spread evenly.
+        channels: of the frames of a folder of the user's own; None for what its first one has.
+        bits: 8 or 16, of their values; None likewise.
     """
 
     name: str = "synthetic"
@@ -31,4 +36,13 @@ class DataSource:
     count: int = 320
     size: tuple[int, int] = (180, 240)
     plan: str | None = None
+    classes: str | None = None
     mapping: str | None = None
+    frames: int | None = None
+    channels: int | None = None
+    bits: int | None = None
+
+    @property
+    def title(self) -> str:
+        """What the data is called: a folder of one's own by its name."""
+        return Path(self.root).name if self.name == FOLDER and self.root else self.name

@@ -10,7 +10,8 @@ import numpy as np
 
 from mfpnet.errors import MfpnetError
 from mfpnet.labels import LabelSet
-from mfpnet.pictures import Image, Labels
+from mfpnet.pictures import Labels
+from mfpnet.pixel_format import Raster
 
 
 class Dataset(Protocol):
@@ -36,8 +37,8 @@ class Dataset(Protocol):
         """The drive the frame comes from; frames of one drive resemble each other."""
         ...
 
-    def load(self, index: int) -> tuple[Image, Labels]:
-        """The frame (H, W, 3) and its target (H, W)."""
+    def load(self, index: int) -> tuple[Raster, Labels]:
+        """The frame (H, W, C), uint8 or uint16, and its target (H, W)."""
         ...
 
     def describe(self, index: int) -> str:
@@ -45,7 +46,7 @@ class Dataset(Protocol):
         ...
 
 
-def load_checked(dataset: Dataset, index: int) -> tuple[Image, Labels]:
+def load_checked(dataset: Dataset, index: int) -> tuple[Raster, Labels]:
     """A frame and its target, with matching sizes and labels in range.
 
     Raises:
@@ -83,7 +84,7 @@ def problems(dataset: Dataset) -> Iterator[tuple[int, str | None]]:
             yield index, None
 
 
-def fingerprint(image: Image) -> bytes:
+def fingerprint(image: Raster) -> bytes:
     """A hash of the pixels: the same frame under another name has the same one."""
     return hashlib.blake2b(image.tobytes(), digest_size=16).digest()
 

@@ -11,10 +11,10 @@ from rich.console import Console
 from mfpnet.data_source import DataSource
 from mfpnet.datasets import Dataset
 from mfpnet.draw import blend, colour_labels, side_by_side
+from mfpnet.known_recipes import get_recipe
 from mfpnet.picture_files import predict_files
 from mfpnet.pictures import write_png
 from mfpnet.predict import Predictor
-from mfpnet.recipes import get_recipe
 from mfpnet.runs import RunConfig
 from mfpnet.sources import open_dataset
 from mfpnet.train import train

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
-from mfpnet.options import Count, DataChoice, File, Flag, Json, Model, Weights
+from mfpnet.data_options import DataChoice
+from mfpnet.option_types import Count, File, Flag, Json, Model, Weights
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ import PIL.Image
 
 from mfpnet.files import write_atomically
 from mfpnet.latency import Key, timing_of
-from mfpnet.pictures import read_image, resize_image, write_png
+from mfpnet.pictures import read_image, write_png
+from mfpnet.resizing import resize_image
 from mfpnet.runners import Runner
 from mfpnet.scenes import draw_scene
 

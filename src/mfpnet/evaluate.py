@@ -19,13 +19,19 @@ from mfpnet.bootstrap import (
 from mfpnet.datasets import Dataset, load_checked
 from mfpnet.errors import MfpnetError
 from mfpnet.info import ModelInfo
+from mfpnet.labels import LabelSet
+from mfpnet.map_file import fitting_maps
 from mfpnet.metrics import ConfusionMatrix, Counts
+from mfpnet.pictures import Labels
 from mfpnet.predict import Predictor
 
 # Frames of one drive resemble their neighbours: a block of them is one draw of the bootstrap.
 BLOCK_FRAMES = 10
 MAX_BLOCKS = 64
 WORST_FRAMES = 3
+# A matrix of more classes is megabytes of JSON; the largest confusions stand in its place.
+MATRIX_CLASSES = 100
+MOST_CONFUSED = 20
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,8 @@ class Evaluation:
         split: which part of it.
         frames: how many.
         classes: name of class i.
-        counts: (C, C) int64 confusion matrix, rows target, columns prediction.
+        counts: (C, C) int64 confusion matrix, rows target, columns prediction; with those of
+            `unscored` behind them.
         scores: mIoU, IoU of each class (None where absent), pixel accuracy.
         interval: 95 % interval of the mIoU by block bootstrap, None with fewer than two blocks.
         interval_per_class: likewise for each class's IoU, None also where it is absent.
@@ -60,6 +67,7 @@ class Evaluation:
         worst: the frames with the lowest mIoU, the lowest first.
         flip: whether the mirrored frame was looked at too.
         scales: the factors at which each frame was looked at.
+        unscored: names of more classes, which no target has: predicted they are wrong.
     """
 
     data: str
@@ -74,6 +82,12 @@ class Evaluation:
     worst: tuple[FrameScore, ...]
     flip: bool = False
     scales: tuple[float, ...] = (1.0,)
+    unscored: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the rows and columns of `counts`."""
+        return self.classes + self.unscored
 
     def as_dict(self) -> dict[str, object]:
         """Plain types only, ready for JSON."""
@@ -92,12 +106,29 @@ class Evaluation:
             "boundary_miou": metrics.mean_iou(self.boundary_iou),
             "boundary_iou_per_class": dict(zip(self.classes, self.boundary_iou, strict=True)),
             "worst_frames": [{"name": frame.name, "miou": frame.miou} for frame in self.worst],
-            "confusion_matrix": self.counts.tolist(),
+            "most_confused": self._most_confused(),
+            "confusion_matrix": self.counts.tolist() if self._matrix_is_small else None,
         }
+
+    @property
+    def _matrix_is_small(self) -> bool:
+        return len(self.classes) <= MATRIX_CLASSES
+
+    def _most_confused(self) -> list[dict[str, object]]:
+        """The pairs of classes with the most wrong pixels, the largest first."""
+        return [
+            {"target": self.names[row], "prediction": self.names[column], "pixels": pixels}
+            for row, column, pixels in metrics.most_confused(self.counts, MOST_CONFUSED)
+        ]
 
 
 def evaluate(
-    predictor: Predictor, dataset: Dataset, *, on_frame: Callable[[int], None] | None = None
+    predictor: Predictor,
+    dataset: Dataset,
+    *,
+    on_frame: Callable[[int], None] | None = None,
+    on_labels: Callable[[int, Labels], None] | None = None,
+    scored: int | None = None,
 ) -> Evaluation:
     """Score a network on every frame of a data set.
 
@@ -105,40 +136,67 @@ def evaluate(
         predictor: the network.
         dataset: frames with targets; its classes must be the network's.
         on_frame: called with the number of frames done after each.
+        on_labels: called with each frame's index and the labels that were predicted.
+        scored: only the first so many classes are; None for all.
 
     Raises:
         MfpnetError: other classes, an empty data set, a broken frame, or nothing but void.
     """
-    _check_classes(predictor, dataset)
-    classes = dataset.labels.num_classes
-    blocks = _block_of_frames(dataset)
-    counts = np.zeros((max(blocks) + 1, classes, classes), dtype=np.int64)
-    rims = np.zeros((2, classes), dtype=np.int64)
-    worst: list[FrameScore] = []
-    for index, block in enumerate(blocks):
-        frame, rim = _count_frame(predictor, dataset, index)
-        counts[block] += frame
-        rims += rim
-        if frame.any():
-            score = FrameScore(index, dataset.frame_name(index), metrics.scores(frame).miou)
-            worst = nsmallest(WORST_FRAMES, [*worst, score], key=attrgetter("miou"))
+    check_classes(predictor, dataset)
+    tally = _Tally(dataset, scored or dataset.labels.num_classes)
+    for index in range(len(dataset)):
+        image, target = load_checked(dataset, index)
+        labels = predictor.predict(image).labels
+        tally.add(index, labels, target)
+        if on_labels:
+            on_labels(index, labels)
         if on_frame:
             on_frame(index + 1)
-    total = counts.sum(axis=0)
-    return Evaluation(
-        data=dataset.name,
-        split=dataset.split,
-        frames=len(dataset),
-        classes=dataset.labels.classes,
-        counts=total,
-        scores=metrics.scores(total),
-        interval=block_bootstrap(counts),
-        interval_per_class=block_bootstrap_per_class(counts),
-        boundary_iou=metrics.iou_per_class(rims[0], rims[1]),
-        worst=tuple(worst),
-        flip=predictor.flip,
-        scales=predictor.scales,
-    )
+    return tally.evaluation(predictor)
+
+
+class _Tally:
+    """What is counted of the frames: its memory grows with the classes, not with the frames."""
+
+    def __init__(self, dataset: Dataset, scored: int) -> None:
+        self.dataset, self.scored, classes = dataset, scored, dataset.labels.num_classes
+        self.blocks = _block_of_frames(dataset)
+        self.counts: Counts = np.zeros((classes, classes), dtype=np.int64)
+        # Intersection and union are all that scores need of a block: a matrix of each would take
+        # half a gigabyte with a thousand classes.
+        self.areas: Counts = np.zeros((max(self.blocks) + 1, 2, scored), dtype=np.int64)
+        self.rims: Counts = np.zeros((2, scored), dtype=np.int64)
+        self.worst: list[FrameScore] = []
+
+    def add(self, index: int, prediction: Labels, target: Labels) -> None:
+        """Count a frame."""
+        counts, rims = _count_frame(prediction, target, self.dataset.labels)
+        areas = np.stack(metrics.intersection_and_union(counts))[:, : self.scored]
+        self.counts += counts
+        self.areas[self.blocks[index]] += areas
+        self.rims += rims[:, : self.scored]
+        if areas.any():
+            miou = metrics.mean_iou(metrics.iou_per_class(*areas))
+            score = FrameScore(index, self.dataset.frame_name(index), miou)
+            self.worst = nsmallest(WORST_FRAMES, [*self.worst, score], key=attrgetter("miou"))
+
+    def evaluation(self, predictor: Predictor) -> Evaluation:
+        """What all of it comes to."""
+        return Evaluation(
+            data=self.dataset.name,
+            split=self.dataset.split,
+            frames=len(self.dataset),
+            classes=self.dataset.labels.classes[: self.scored],
+            counts=self.counts,
+            scores=metrics.scores(self.counts, self.scored),
+            interval=block_bootstrap(self.areas),
+            interval_per_class=block_bootstrap_per_class(self.areas),
+            boundary_iou=metrics.iou_per_class(self.rims[0], self.rims[1]),
+            worst=tuple(self.worst),
+            flip=predictor.flip,
+            scales=predictor.scales,
+            unscored=self.dataset.labels.classes[self.scored :],
+        )
 
 
 def with_scores(info: ModelInfo, evaluation: Evaluation) -> ModelInfo:
@@ -160,29 +218,34 @@ def with_scores(info: ModelInfo, evaluation: Evaluation) -> ModelInfo:
     )
 
 
-def _count_frame(predictor: Predictor, dataset: Dataset, index: int) -> tuple[Counts, Counts]:
+def _count_frame(prediction: Labels, target: Labels, labels: LabelSet) -> tuple[Counts, Counts]:
     """A frame's confusion matrix (C, C), and intersection and union of its outlines (2, C)."""
-    image, target = load_checked(dataset, index)
-    prediction = predictor.predict(image).labels
-    classes, void = dataset.labels.num_classes, dataset.labels.ignore_index
+    classes, void = labels.num_classes, labels.ignore_index
     matrix = ConfusionMatrix(classes, void)
     matrix.update(prediction, target)
     return matrix.counts, np.stack(metrics.boundary_counts(prediction, target, classes, void))
 
 
-def _check_classes(predictor: Predictor, dataset: Dataset) -> None:
+def check_classes(predictor: Predictor, dataset: Dataset) -> None:
+    """Make sure that the data has frames, and the classes that the network knows.
+
+    Raises:
+        MfpnetError: it has not.
+    """
     if len(dataset) == 0:
         raise MfpnetError(f"{dataset.name} {dataset.split} has no frames.")
     known, wanted = predictor.info.classes, dataset.labels.classes
     if known != wanted:
+        maps = " or ".join(f"--map {name}" for name in fitting_maps(known, wanted))
         raise MfpnetError(
             f"the weights know {len(known)} classes ({', '.join(known[:4])}, ...), the data has "
-            f"{len(wanted)} ({', '.join(wanted[:4])}, ...): they must be the same, in one order."
+            f"{len(wanted)} ({', '.join(wanted[:4])}, ...): they must be the same, in one order; "
+            f"or score groups of them, with {maps or 'a --map of your own'}."
         )
 
 
 def _block_of_frames(dataset: Dataset) -> list[int]:
-    """Blocks of neighbouring frames, few enough that their matrices take constant memory."""
+    """Blocks of neighbouring frames, few enough that what is kept of each takes constant memory."""
     drives = [dataset.sequence(index) for index in range(len(dataset))]
     blocks = consecutive_blocks(drives, BLOCK_FRAMES)
     number = max(blocks) + 1

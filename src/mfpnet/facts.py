@@ -8,7 +8,7 @@ from typing import Any
 from mfpnet.backends import bundled_files, file_bytes, find_exported, is_exported, open_backend
 from mfpnet.cards import card_of
 from mfpnet.errors import unknown_name
-from mfpnet.recipes import RECIPES, get_recipe
+from mfpnet.known_recipes import RECIPES, get_recipe
 
 
 def every_name() -> dict[str, list[str]]:

@@ -79,6 +79,43 @@ def staged_files(path: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def staged_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder beside ``path`` that becomes ``path`` when the block ends well.
+
+    After an exception nothing of it is left.
+
+    Raises:
+        MfpnetError: ``path`` is a file or a folder with something in it, or as :func:`atomic_path`.
+    """
+    target = Path(os.path.realpath(path))
+    folder = target.with_name(f".mfpnet-{secrets.token_hex(6)}")
+    try:
+        check_free(path)
+        folder.mkdir(parents=True)
+        yield folder
+        if target.is_dir():
+            target.rmdir()
+        folder.replace(target)
+    except OSError as error:
+        raise _not_written(path, error) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def check_free(path: Path) -> None:
+    """Refuse a folder to be made that would take the place of something.
+
+    Raises:
+        MfpnetError: ``path`` is a file, or a folder that is not empty.
+    """
+    if path.is_dir():
+        if any(path.iterdir()):
+            raise MfpnetError(f"'{path}' is there already and not empty. Give another folder.")
+    elif path.exists():
+        raise MfpnetError(f"'{path}' is a file. Give the name of a new folder.")
+
+
 def _shown_folder(path: Path) -> str:
     return str(path).removesuffix(path.name)
 

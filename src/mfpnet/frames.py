@@ -1,18 +1,25 @@
-"""A whole data set in memory as uint8 tensors, on the device that trains."""
+"""A whole data set in memory in as few bytes as it needs, on the device that trains."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from mfpnet.bands import mismatch
 from mfpnet.datasets import Dataset, fingerprint, load_checked, pixel_counts
 from mfpnet.errors import MfpnetError
 from mfpnet.labels import LabelSet
-from mfpnet.pictures import Image, Labels, resize_image, resize_labels
+from mfpnet.pictures import Labels
+from mfpnet.pixel_format import RGB, PixelFormat, Raster, format_of, storable
+from mfpnet.resizing import resize_image, resize_labels
+
+# Images (B, C, H, W), targets (B, H, W), and the (B, 2) height and width of each frame.
+Frames = tuple[Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -20,30 +27,64 @@ class FrameStore:
     """Frames and targets, and what was counted while they were read.
 
     Attributes:
-        images: (N, 3, H, W) uint8.
-        targets: (N, H, W) uint8 or int32.
+        images: (N, C, H, W) uint8, or one (C, h, w) for each frame where their sizes differ; of 16
+            bits int16, lowered by 32768 (see `storable`).
+        targets: (N, H, W) uint8 or int32; or one (h, w) for each frame.
+        sizes: (N, 2) height and width of each frame.
         labels: what the targets mean.
         pixel_counts: (C,) int64, void left out.
-        mean: (3,) per channel, 0 to 1.
-        std: (3,) likewise.
+        mean: (channels,), 0 to 1.
+        std: (channels,) likewise.
+        format: the pixels of every frame.
         fingerprints: hash of each frame -> its name.
     """
 
-    images: Tensor
-    targets: Tensor
+    images: Tensor | list[Tensor]
+    targets: Tensor | list[Tensor]
+    sizes: Tensor
     labels: LabelSet
     pixel_counts: Tensor
     mean: Tensor
     std: Tensor
     fingerprints: dict[bytes, str]
+    format: PixelFormat = RGB
 
     def __len__(self) -> int:
-        return self.images.shape[0]
+        return len(self.images)
 
     @property
     def size(self) -> tuple[int, int]:
-        """(H, W) of the frames."""
-        return self.images.shape[2], self.images.shape[3]
+        """(H, W) of a typical frame: the median of each, of frames of one size theirs."""
+        height, width = self.sizes.median(dim=0).values.tolist()
+        return int(height), int(width)
+
+    @property
+    def largest(self) -> tuple[int, int]:
+        """(H, W) into which every frame fits."""
+        height, width = self.sizes.amax(dim=0).tolist()
+        return int(height), int(width)
+
+    def pick(self, chosen: Tensor) -> Frames:
+        """Some frames as one batch; of several sizes with padding below and to the right.
+
+        Args:
+            chosen: (B,) indices.
+        """
+        sizes = self.sizes[chosen]
+        if isinstance(self.images, Tensor) and isinstance(self.targets, Tensor):
+            there = chosen.to(self.images.device, non_blocking=True)
+            return self.images[there], self.targets[there], sizes
+        height, width = sizes.amax(dim=0).tolist()
+        picked = [
+            torch.stack([_padded(frames[i], (height, width), void) for i in chosen.tolist()])
+            for frames, void in ((self.images, 0), (self.targets, self.labels.ignore_index))
+        ]
+        return picked[0], picked[1], sizes
+
+
+def _padded(frame: Tensor, size: tuple[int, int], value: int) -> Tensor:
+    below, beside = size[0] - frame.shape[-2], size[1] - frame.shape[-1]
+    return F.pad(frame, (0, beside, 0, below), value=value)
 
 
 def load_frames(
@@ -51,12 +92,13 @@ def load_frames(
     device: torch.device,
     *,
     size: tuple[int, int] | None = None,
+    shorter_side: int | None = None,
     on_frame: Callable[[int], None] | None = None,
 ) -> FrameStore:
     """Read and check a whole data set.
 
-    Frames are brought to `size` (H, W) where it is given; otherwise smaller ones are padded to the
-    largest, their targets with the ignored label.
+    Frames are brought to `size` (H, W) where it is given. Otherwise those whose shorter side is
+    longer than `shorter_side` are scaled down to it.
 
     Raises:
         MfpnetError: a frame or its target is unusable, or the data set is empty.
@@ -67,24 +109,29 @@ def load_frames(
     counts = np.zeros(dataset.labels.num_classes, dtype=np.int64)
     for index in range(len(dataset)):
         image, target = load_checked(dataset, index)
+        if images and format_of(image) != format_of(images[0]):
+            called = f"frame {dataset.frame_name(index)} of {dataset.name}"
+            raise mismatch(called, format_of(image), format_of(images[0]))
         names[fingerprint(image)] = dataset.frame_name(index)
-        if size:
-            image, target = resize_image(image, size), resize_labels(target, size)
+        wanted = size or _fitting(target.shape, shorter_side)
+        image, target = resize_image(image, wanted), resize_labels(target, wanted)
         counts += pixel_counts(target, dataset.labels.num_classes)
         images.append(image)
         targets.append(target)
         if on_frame:
             on_frame(index + 1)
     mean, std = _statistics(images)
-    pixels, marks = _stack(images, targets, dataset.labels.ignore_index)
+    pixels, marks = _tensors(images, targets, dataset.labels.ignore_index, device)
     return FrameStore(
-        images=pixels.to(device),
-        targets=marks.to(device),
+        images=pixels,
+        targets=marks,
+        sizes=torch.tensor([target.shape for target in targets]),
         labels=dataset.labels,
         pixel_counts=torch.from_numpy(counts),
         mean=mean,
         std=std,
         fingerprints=names,
+        format=format_of(images[0]),
     )
 
 
@@ -118,34 +165,51 @@ def epoch_order(count: int, seed: int, epoch: int) -> Tensor:
 
 def batches(
     store: FrameStore, batch_size: int, *, seed: int, epoch: int, first: int = 0
-) -> Iterator[tuple[Tensor, Tensor]]:
+) -> Iterator[Frames]:
     """The raw batches of an epoch from batch `first` on; a last incomplete one is left out."""
-    order = epoch_order(len(store), seed, epoch).to(store.images.device)
+    order = epoch_order(len(store), seed, epoch)
     for number in range(first, len(store) // batch_size):
-        chosen = order[number * batch_size : (number + 1) * batch_size]
-        yield store.images[chosen], store.targets[chosen]
+        yield store.pick(order[number * batch_size : (number + 1) * batch_size])
 
 
-def _statistics(images: list[Image]) -> tuple[Tensor, Tensor]:
+def _statistics(images: list[Raster]) -> tuple[Tensor, Tensor]:
     pixels = sum(image.shape[0] * image.shape[1] for image in images)
-    total, square = np.zeros(3), np.zeros(3)
+    frames = format_of(images[0])
+    total, square = np.zeros(frames.channels), np.zeros(frames.channels)
     for image in images:
-        values = image.reshape(-1, 3) / 255.0
+        values = image.reshape(-1, frames.channels) / float(frames.highest)
         total += values.sum(axis=0)
         square += (values**2).sum(axis=0)
     mean = total / pixels
-    std = np.sqrt(np.maximum(square / pixels - mean**2, 1e-4))
+    # A constant channel has no deviation; sensors use few of their 16 bits, so there it is small.
+    least = 1e-4 if frames.bits == 8 else frames.highest**-2.0
+    std = np.sqrt(np.maximum(square / pixels - mean**2, least))
     return torch.tensor(mean, dtype=torch.float32), torch.tensor(std, dtype=torch.float32)
 
 
-def _stack(images: list[Image], targets: list[Labels], ignore_index: int) -> tuple[Tensor, Tensor]:
-    height = max(image.shape[0] for image in images)
-    width = max(image.shape[1] for image in images)
-    pixels = np.zeros((len(images), height, width, 3), dtype=np.uint8)
+def _fitting(size: tuple[int, ...], shorter_side: int | None) -> tuple[int, int]:
+    """The (H, W) with a shorter side of at most so many pixels."""
+    factor = min(1.0, (shorter_side or min(size)) / min(size))
+    return round(size[0] * factor), round(size[1] * factor)
+
+
+def _tensors(
+    images: list[Raster], targets: list[Labels], ignore_index: int, device: torch.device
+) -> tuple[Tensor | list[Tensor], Tensor | list[Tensor]]:
+    """On the device, as one tensor each where all frames have one size."""
     largest = max(ignore_index, *(int(target.max()) for target in targets))
     kind = np.uint8 if largest < 256 else np.int32
-    marks = np.full((len(images), height, width), ignore_index, dtype=kind)
-    for index, (image, target) in enumerate(zip(images, targets, strict=True)):
-        pixels[index, : image.shape[0], : image.shape[1]] = image
-        marks[index, : target.shape[0], : target.shape[1]] = target
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(marks)
+    pixels = (torch.tensor(storable(image)).permute(2, 0, 1) for image in images)
+    marks = (torch.from_numpy(target.astype(kind)) for target in targets)
+    if len({target.shape for target in targets}) > 1:
+        return [each.contiguous().to(device) for each in pixels], [e.to(device) for e in marks]
+    return _filled(pixels, len(images), device), _filled(marks, len(targets), device)
+
+
+def _filled(frames: Iterable[Tensor], count: int, device: torch.device) -> Tensor:
+    """One tensor of frames, without a second copy of all of them on the way."""
+    for number, frame in enumerate(frames):
+        if number == 0:
+            together = torch.empty((count, *frame.shape), dtype=frame.dtype, device=device)
+        together[number] = frame
+    return together

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from mfpnet.errors import MfpnetError
+from mfpnet.pixel_format import PixelFormat
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,8 @@ class ModelInfo:
         variant: name of the network.
         classes: name of class i.
         palette: RGB colour of class i, each channel 0 to 255.
-        mean: per-channel mean of the images the network expects, in 0 to 1, RGB.
+        mean: per-channel mean of the images the network expects, in 0 to 1; of RGB, or of as many
+            channels as the network takes.
         std: per-channel standard deviation, likewise.
         ignore_index: the label that was never counted.
         input_size: (H, W) of the frames it was trained on; larger images are scaled down to it.
@@ -34,6 +36,7 @@ class ModelInfo:
         iou: test IoU of each class, None where it is absent; empty where it was not measured.
         iou_interval: 95 % interval of each, or None; empty likewise.
         licence: the limit that the training data puts on the weights.
+        bits: 8 or 16, of a pixel's values: 1 stands for 255 or 65535.
     """
 
     variant: str
@@ -56,6 +59,12 @@ class ModelInfo:
     iou: tuple[float | None, ...] = ()
     iou_interval: tuple[tuple[float, float] | None, ...] = ()
     licence: str = "unknown"
+    bits: int = 8
+
+    @property
+    def format(self) -> PixelFormat:
+        """The pixels that the network takes."""
+        return PixelFormat(len(self.mean), self.bits)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain types only, ready for JSON."""
@@ -95,6 +104,7 @@ _FITS: dict[str, Callable[[ModelInfo], bool]] = {
     "mean": lambda info: isinstance(info.mean, tuple) and _numbers(info.mean, len(info.mean)),
     "std": lambda info: _numbers(info.std, len(info.mean)) and all(info.std),
     "input_size": lambda info: _numbers(info.input_size, 2, int) and min(info.input_size) > 0,
+    "bits": lambda info: info.bits in (8, 16),
 }
 
 

@@ -29,6 +29,16 @@ class LabelSet:
         return len(self.classes)
 
 
+def colour_code(colour: Colour) -> int:
+    """A colour as one number, 0xRRGGBB."""
+    return colour[0] << 16 | colour[1] << 8 | colour[2]
+
+
+def code_colour(code: int) -> Colour:
+    """The inverse of `colour_code`."""
+    return code >> 16 & 255, code >> 8 & 255, code & 255
+
+
 # SegNet tutorial order and colours; 11 is void.
 CAMVID = LabelSet(
     name="camvid",

@@ -81,10 +81,14 @@ class Scores:
     pixel_accuracy: float
 
 
-def scores(counts: Counts) -> Scores:
-    """Scores of (C, C) counts, row = target. MfpnetError where not a single pixel was counted."""
+def scores(counts: Counts, scored: int | None = None) -> Scores:
+    """Scores of (C, C) counts, row = target. MfpnetError where not a single pixel was counted.
+
+    Of the classes only the first ``scored`` count, where that is given; the others are wrong
+    wherever they are predicted.
+    """
     intersection, union = intersection_and_union(counts)
-    per_class = iou_per_class(intersection, union)
+    per_class = iou_per_class(intersection[:scored], union[:scored])
     return Scores(
         miou=mean_iou(per_class),
         iou_per_class=per_class,
@@ -96,6 +100,19 @@ def intersection_and_union(counts: Counts) -> tuple[Counts, Counts]:
     """(..., C, C) counts to the pixels of each class in target and prediction, and in either."""
     intersection: Counts = np.diagonal(counts, axis1=-2, axis2=-1)
     return intersection, counts.sum(axis=-1) + counts.sum(axis=-2) - intersection
+
+
+def most_confused(counts: Counts, number: int) -> list[tuple[int, int, int]]:
+    """Target, prediction and pixels of the largest (C, C) counts off the diagonal, largest first.
+
+    At most ``number`` of them; pairs that never occur are left out.
+    """
+    wrong = counts.copy()
+    np.fill_diagonal(wrong, 0)
+    flat = wrong.ravel()
+    largest = np.argsort(-flat, kind="stable")[:number] if flat.size else []
+    places = ((*divmod(int(place), len(counts)), int(flat[place])) for place in largest)
+    return [(row, column, pixels) for row, column, pixels in places if pixels]
 
 
 def iou_per_class(intersection: Counts, union: Counts) -> tuple[float | None, ...]:

@@ -9,10 +9,13 @@ from torch import Tensor, nn
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """Decay on convolution kernels only: biases, norms, slopes and gates are not shrunk."""
+    """Decay on convolution kernels only: biases, norms, slopes and gates are not shrunk.
+
+    Parameters that need no gradient are left out.
+    """
     kernels: list[nn.Parameter] = []
     others: list[nn.Parameter] = []
-    for parameter in model.parameters():
+    for parameter in filter(lambda each: each.requires_grad, model.parameters()):
         (kernels if parameter.ndim == 4 else others).append(parameter)
     return [
         {"params": kernels, "weight_decay": weight_decay},

@@ -8,23 +8,18 @@ from typing import Annotated, Literal
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
+from mfpnet.data_options import DataChoice
 from mfpnet.errors import MfpnetError
-
-# Nothing is shown as the default where nothing means that the option is left out.
-Json = Annotated[Path | None, arg(name="json", metavar="FILE", help_behavior_hint="")]
-File = Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")]
-Folder = Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")]
-Name = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")]
-Count = Annotated[int | None, arg(metavar="N", help_behavior_hint="")]
-Flag = Annotated[bool, arg(help_behavior_hint="")]
-Size = Annotated[str, arg(metavar="HxW")]
-Tile = Annotated[str | None, arg(metavar="HxW", help_behavior_hint="")]
-Overlap = Annotated[
-    int | None,
-    arg(metavar="N", help_behavior_hint="(default: 64, at most a quarter of the tile's side)"),
-]
-Model = Annotated[str | None, arg(metavar="MODULE:FACTORY", help_behavior_hint="")]
-Weights = Annotated[Positional[str], arg(metavar="WEIGHTS")]
+from mfpnet.option_types import (
+    Count,
+    File,
+    Flag,
+    Json,
+    Model,
+    Overlap,
+    Tile,
+    Weights,
+)
 
 _RECIPE = "(default: the recipe's)"
 RecipeCount = Annotated[int | None, arg(metavar="N", help_behavior_hint=_RECIPE)]
@@ -70,21 +65,6 @@ def check_at_least(least: int, **numbers: int | None) -> None:
 
 
 @dataclass(frozen=True)
-class DataChoice:
-    """What the frames are taken from."""
-
-    data: Annotated[str, arg(metavar="DIR|NAME")] = "synthetic"
-    """A folder of your own with images and masks; ade20k, camvid, cityscapes, idd_lite or voc (on
-    disk, see --root); or synthetic (streets drawn by mfpnet, no download)."""
-    root: Folder = None
-    """Where the data of that name lies: for camvid, the folder of train, trainannot, ..."""
-    scenes: Annotated[int, arg(metavar="N")] = 320
-    """How many scenes, for synthetic; what is evaluated during training has a fifth as many."""
-    scene_size: Size = "180x240"
-    """Height and width of a drawn scene."""
-
-
-@dataclass(frozen=True)
 class InfoOptions:
     """List networks, recipes and bundled weights, or show one of them."""
 
@@ -100,18 +80,29 @@ class TrainOptions:
     """Train a network and leave everything about it in a run folder."""
 
     data: OmitArgPrefixes[DataChoice] = field(default_factory=DataChoice)
-    variant: Annotated[str, arg(metavar="NAME")] = "mfpnet"
+    variant: Annotated[
+        str | None,
+        arg(metavar="NAME", help_behavior_hint="(default: mfpnet; mfpnet_fast for a folder)"),
+    ] = None
     """Network: see `mfpnet info`."""
     model: Model = None
     """Somebody else's network instead: the code of that name is imported and run."""
+    extra: Annotated[
+        tuple[str, ...], arg(metavar="NAME[:SPLIT]=DIR[@MAP] ...", help_behavior_hint="")
+    ] = ()
+    """More data to train on, its classes carried into the data's by a map (see `mfpnet info`):
+    --extra camvid:train+val=DIR@camvid-idd_lite. Its frames are brought to the data's size."""
     recipe: Annotated[
-        str | None, arg(metavar="NAME", help_behavior_hint="(default: the data's name)")
+        str | None,
+        arg(metavar="NAME", help_behavior_hint="(default: the data's, or one made for a folder)"),
     ] = None
     """Training set-up: see `mfpnet info`."""
     split: str = "train"
     """What is trained on: train, train+val, train-0006R0 (all but one drive), ..."""
+    frames: Count = None
+    """Train on so many frames only, spread evenly over the split: what more labels are worth."""
     evaluate_split: Annotated[str | None, arg(metavar="STR", help_behavior_hint="")] = None
-    """What is evaluated; nothing when left out."""
+    """What is evaluated; when left out, val of a folder of your own, nothing of other data."""
     evaluate_every: Annotated[int, arg(metavar="N")] = 0
     """Epochs between evaluations; 0 evaluates at the end only."""
     evaluate_last: Annotated[int, arg(metavar="N")] = 0
@@ -125,11 +116,19 @@ class TrainOptions:
     config: File = None
     """Take the set-up from a config.yaml; goes with --out, --threads, --json, --model only."""
     init: Annotated[str | None, arg(metavar="WEIGHTS", help_behavior_hint="")] = None
-    """Weights to start from, of the same variant and classes."""
+    """Weights to start from, of the same variant; of other classes too (the classifier is new)."""
+    freeze: Annotated[
+        Literal["encoder"] | None, arg(metavar="{encoder}", help_behavior_hint="")
+    ] = None
+    """Leave this part as the weights of --init have it: for few labelled images."""
     teacher: Annotated[str | None, arg(metavar="WEIGHTS[,WEIGHTS]", help_behavior_hint="")] = None
     """Learn from the opinion of these networks too (distillation)."""
     epochs: RecipeCount = None
     """Passes over the training frames."""
+    minutes: Annotated[
+        float | None, arg(metavar="X", help_behavior_hint="(default: 4 for a folder)")
+    ] = None
+    """As many epochs as take so long on this machine, in the place of --epochs."""
     batch_size: RecipeCount = None
     """Frames a step."""
     accumulate: RecipeCount = None
@@ -172,7 +171,10 @@ class EvaluateOptions:
     weights: Weights
     """Bundled name, run folder, .safetensors, or an exported file (.onnx, .xml, .pt2, ...)."""
     data: OmitArgPrefixes[DataChoice] = field(default_factory=DataChoice)
-    split: str = "test"
+    split: Annotated[
+        str | None,
+        arg(metavar="STR", help_behavior_hint="(default: test, or a folder's val)"),
+    ] = None
     """train, val, test, train+val, train/0006R0 (one drive), train-0006R0 (all but that one)."""
     model: Model = None
     """Of weights of somebody else's network: the code of that name is imported and run."""
@@ -192,6 +194,8 @@ class EvaluateOptions:
     """Round the weights to float16 first."""
     save: File = None
     """Write the weights with these scores in their card, as float16 with --half."""
+    submit: File = None
+    """Write the labels for Cityscapes' evaluation server (.zip); of val, or of test, unscored."""
     picture: File = None
     """Draw the confusion matrix (.png, .svg or .pdf; extra `plot`)."""
     bars: File = None
@@ -269,21 +273,6 @@ class AblateOptions:
     """Draw mIoU against latency (.png, .svg or .pdf; extra `plot`)."""
     json_file: Json = None
     """Write the record as JSON."""
-
-
-@dataclass(frozen=True)
-class DataOptions:
-    """Check that data can be trained on, or draw synthetic scenes."""
-
-    action: Positional[Literal["check", "draw"]]
-    """check reads every frame with its target; draw writes scenes, labels and overlays to --out."""
-    data: OmitArgPrefixes[DataChoice] = field(default_factory=DataChoice)
-    split: str = "train"
-    """Which part of the data."""
-    out: Annotated[Path, arg(metavar="DIR")] = Path("scenes")
-    """Folder for draw."""
-    json_file: Json = None
-    """Write what is printed as JSON."""
 
 
 @dataclass(frozen=True)

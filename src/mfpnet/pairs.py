@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mfpnet.labels import LabelSet
-from mfpnet.pictures import Image, Labels, read_image, read_labels
+from mfpnet.pictures import Labels, read_image, read_labels
+from mfpnet.pixel_format import Raster
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class PairedFiles:
         labels: what the integers of a target mean.
         pairs: in the order of the data set; of one sequence in order of time.
         read_mask: from a mask's file to (H, W) labels as `labels` has them.
+        read_frame: from a frame's file to its pixels (H, W, C).
     """
 
     def __init__(
@@ -45,10 +47,11 @@ class PairedFiles:
         labels: LabelSet,
         pairs: Sequence[Pair],
         read_mask: Callable[[Path], Labels] = read_labels,
+        read_frame: Callable[[Path], Raster] = read_image,
     ) -> None:
         self.name, self.split, self.labels = name, split, labels
         self.pairs = tuple(pairs)
-        self._read_mask = read_mask
+        self._read_mask, self._read_frame = read_mask, read_frame
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -61,10 +64,10 @@ class PairedFiles:
         """The pair's drive, clip or folder."""
         return self.pairs[index].sequence
 
-    def load(self, index: int) -> tuple[Image, Labels]:
-        """The frame (H, W, 3) and its target (H, W)."""
+    def load(self, index: int) -> tuple[Raster, Labels]:
+        """The frame (H, W, C) and its target (H, W)."""
         pair = self.pairs[index]
-        return read_image(pair.image), self._read_mask(pair.mask)
+        return self._read_frame(pair.image), self._read_mask(pair.mask)
 
     def describe(self, index: int) -> str:
         """The mask's path."""

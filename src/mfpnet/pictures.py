@@ -26,7 +26,7 @@ Image = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.uint8 | np.uint16]
 
 IMAGE_SUFFIXES: frozenset[str] = frozenset(
-    {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+    {".bmp", ".gif", ".jpeg", ".jpg", ".npy", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 )
 
 # What Pillow's decoders raise on broken content, over and above OSError.
@@ -45,7 +45,7 @@ def read_image(path: Path) -> Image:
     Raises:
         MfpnetError: the file is missing, empty, truncated, broken or not a picture.
     """
-    with _decoded(path) as picture:
+    with decoded(path) as picture:
         return _as_rgb(picture, f"'{path}'")
 
 
@@ -67,13 +67,13 @@ def read_labels(path: Path) -> Labels:
         MfpnetError: as :func:`read_image`; and for colour pictures and JPEG files, which hold no
             class indices.
     """
-    with _decoded(path) as picture:
-        header = _header(path)
+    with decoded(path) as picture:
+        header = file_header(path)
         _check_mask(path, header, picture)
         if picture.mode in _UNSIGNED_16:
-            return _sixteen_bits(f"'{path}'", picture)
+            return sixteen_bits(f"'{path}'", picture)
         labels: Image = np.array(picture).astype(np.uint8)
-        return labels // np.uint8(_grey_step(header))
+        return labels // np.uint8(grey_step(header))
 
 
 def write_png(path: Path, array: Image | Labels) -> None:
@@ -89,36 +89,6 @@ def write_png(path: Path, array: Image | Labels) -> None:
     buffer = BytesIO()
     PIL.Image.fromarray(np.ascontiguousarray(array)).save(buffer, format="PNG")
     write_atomically(path, buffer.getvalue())
-
-
-def resize_image(image: Image, size: tuple[int, int]) -> Image:
-    """Bilinear, with antialiasing when it shrinks: (H, W, 3) -> (*size, 3)."""
-    if image.shape[:2] == size:
-        return image
-    picture = PIL.Image.fromarray(image)
-    return np.array(picture.resize((size[1], size[0]), PIL.Image.Resampling.BILINEAR))
-
-
-def resize_labels(labels: Labels, size: tuple[int, int]) -> Labels:
-    """Nearest label: (H, W) -> size; a label is a name, there is nothing between two of them."""
-    if labels.shape == size:
-        return labels
-    rows = (np.arange(size[0]) * 2 + 1) * labels.shape[0] // (2 * size[0])
-    columns = (np.arange(size[1]) * 2 + 1) * labels.shape[1] // (2 * size[1])
-    resized: Labels = labels[rows[:, None], columns]
-    return resized
-
-
-def reduced(image: Image, size: tuple[int, int]) -> Image:
-    """Scaled down to fit into (H, W), never below 32: (H, W, 3) -> (h, w, 3).
-
-    Of a very large picture every few pixels are looked at, 16 for each that is made.
-    """
-    height, width = image.shape[:2]
-    factor = min(1.0, size[0] / height, size[1] / width)
-    made = max(round(height * factor), 32), max(round(width * factor), 32)
-    step = max(min(height // (4 * made[0]), width // (4 * made[1])), 1)
-    return resize_image(image[::step, ::step], made)
 
 
 def find_images(spec: str) -> list[Path]:
@@ -145,22 +115,31 @@ def find_images(spec: str) -> list[Path]:
 
 
 @contextmanager
-def _decoded(path: Path) -> Iterator[PIL.Image.Image]:
+def decoded(path: Path) -> Iterator[PIL.Image.Image]:
     """The decoded, upright picture; what Pillow raises until the block ends is translated."""
+    with readable(path), opened(path) as picture:
+        picture.load()
+        # In place, because a copy is made otherwise even where there is nothing to turn.
+        ImageOps.exif_transpose(picture, in_place=True)
+        yield picture
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Within it, what Pillow and numpy raise about a file becomes an `MfpnetError`."""
     try:
-        with _opened(path) as picture:
-            picture.load()
-            # In place, because a copy is made otherwise even where there is nothing to turn.
-            ImageOps.exif_transpose(picture, in_place=True)
-            yield picture
+        yield
     except PIL.Image.DecompressionBombError as error:
         raise MfpnetError(f"'{path}' is too large a picture: {error} Scale it down.") from error
     except _BROKEN as error:
         raise _unreadable(path, error) from error
 
 
-def _opened(path: Path) -> PIL.Image.Image:
-    """Pillow warns from 89 megapixels on and refuses from 179 on; up to there nothing is wrong."""
+def opened(path: Path) -> PIL.Image.Image:
+    """A picture of which only the header has been read.
+
+    Pillow warns from 89 megapixels on and refuses from 179 on; up to there nothing is wrong.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
         return PIL.Image.open(path)
@@ -180,7 +159,7 @@ def _unreadable(path: Path, error: Exception) -> MfpnetError:
 
 def _as_rgb(picture: PIL.Image.Image, called: str) -> Image:
     if picture.mode in _UNSIGNED_16:
-        grey = _sixteen_bits(called, picture)
+        grey = sixteen_bits(called, picture)
         return np.repeat(_to_eight_bits(grey)[..., None], 3, axis=2)
     if picture.mode == "F":
         raise MfpnetError(f"{called} holds floating-point pixels. Save it with 8 bits.")
@@ -196,7 +175,12 @@ def _pixels(picture: PIL.Image.Image) -> Image:
     return pixels
 
 
-def _sixteen_bits(called: str, picture: PIL.Image.Image) -> npt.NDArray[np.uint16]:
+def sixteen_bits(called: str, picture: PIL.Image.Image) -> npt.NDArray[np.uint16]:
+    """(H, W) of a grey picture of more than 8 bits; `called` is its name in an error.
+
+    Raises:
+        MfpnetError: values below 0 or above 65535.
+    """
     values = np.array(picture)
     if values.size and (values.min() < 0 or values.max() > 65535):
         raise MfpnetError(f"{called} holds values beyond 16 bits. Save it with 8 or 16 bits.")
@@ -215,7 +199,8 @@ def _over_white(picture: PIL.Image.Image) -> PIL.Image.Image:
     return PIL.Image.alpha_composite(white, layer).convert("RGB")
 
 
-def _header(path: Path) -> bytes:
+def file_header(path: Path) -> bytes:
+    """The first 26 bytes, in which a PNG tells its bits."""
     with path.open("rb") as stream:
         return stream.read(26)
 
@@ -234,7 +219,7 @@ def _check_mask(path: Path, header: bytes, picture: PIL.Image.Image) -> None:
     )
 
 
-def _grey_step(header: bytes) -> int:
+def grey_step(header: bytes) -> int:
     """What one class index is worth in a decoded grey PNG of 2 or 4 bits, else 1.
 
     Pillow stretches those to 0..255, and PNG optimisers make them out of 8-bit masks.

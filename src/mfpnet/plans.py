@@ -12,7 +12,7 @@ from mfpnet.layouts import find_layout
 from mfpnet.mask_survey import propose_classes
 from mfpnet.pairs import Pair
 from mfpnet.pictures import Labels
-from mfpnet.splits import has_splits, read_splits, split_pairs, write_splits
+from mfpnet.splits import Parts, has_splits, read_splits, split_pairs, write_splits
 
 
 @dataclass(frozen=True)
@@ -51,28 +51,45 @@ class Plan:
         return self.classes.read_mask(path)
 
 
-def plan_of(root: Path, plan: Path | None = None) -> Plan:
+def plan_of(root: Path, plan: Path | None = None, classes: Path | None = None) -> Plan:
     """The plan of a folder: written down in `plan` or in the folder itself, else proposed.
+
+    Args:
+        root: the folder.
+        plan: a folder with classes.yaml and split lists that `write_plan` has written.
+        classes: a classes.yaml that goes before all others.
 
     Raises:
         MfpnetError: nothing to pair up, or masks whose classes cannot be told.
     """
     layout = find_layout(root)
     every = [pair for part in layout.parts.values() for pair in part]
-    place = next((at for at in (plan, root) if at and (at / CLASS_FILE).is_file()), None)
-    notes = list(layout.notes)
-    if place:
-        classes = read_classes(place / CLASS_FILE)
-    else:
-        proposed = propose_classes(every)
-        classes, notes = proposed.classes, [*notes, *proposed.notes]
-    lists = next((at for at in (plan, root) if at and has_splits(at)), None)
-    if lists:
-        return Plan(read_splits(lists, every), classes, tuple(notes))
-    if len(layout.parts) > 1:
-        return Plan(layout.parts, classes, tuple(notes))
-    split = split_pairs(every)
-    return Plan(split.parts, classes, (*notes, *split.notes))
+    read, notes = _classes(every, root, plan, classes)
+    parts, more = _parts(layout.parts, every, root, plan)
+    return Plan(parts, read, (*layout.notes, *notes, *more))
+
+
+def _classes(
+    pairs: list[Pair], root: Path, plan: Path | None, classes: Path | None
+) -> tuple[ClassFile, tuple[str, ...]]:
+    files = [classes, plan and plan / CLASS_FILE, root / CLASS_FILE]
+    for file in files:
+        if file and (file.is_file() or file is classes):
+            return read_classes(file), ()
+    proposed = propose_classes(pairs, root)
+    return proposed.classes, proposed.notes
+
+
+def _parts(
+    found: Parts, pairs: list[Pair], root: Path, plan: Path | None
+) -> tuple[Parts, tuple[str, ...]]:
+    for lists in (plan, root):
+        if lists and has_splits(lists):
+            return read_splits(lists, pairs), ()
+    if len(found) > 1:
+        return found, ()
+    split = split_pairs(pairs)
+    return split.parts, split.notes
 
 
 def write_plan(plan: Plan, folder: Path) -> None:

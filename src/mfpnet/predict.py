@@ -17,15 +17,8 @@ from mfpnet.engine import Engine
 from mfpnet.enlarge import Logits
 from mfpnet.errors import MfpnetError
 from mfpnet.info import ModelInfo
-from mfpnet.pictures import (
-    Image,
-    Labels,
-    picture_to_rgb,
-    read_image,
-    reduced,
-    resize_image,
-    resize_labels,
-)
+from mfpnet.pictures import Image, Labels, picture_to_rgb, read_image
+from mfpnet.resizing import reduced, resize_image, resize_labels
 from mfpnet.strips import count_labels
 from mfpnet.tiles import Tiling, tiled_labels, tiling_of
 

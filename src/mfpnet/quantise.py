@@ -24,9 +24,10 @@ from mfpnet.manifest import MANIFEST_KEY, Manifest, Output, Pixels
 from mfpnet.onnx_graph import without_batch_norms
 from mfpnet.onnx_writer import to_onnx
 from mfpnet.openvino_writer import save_openvino, to_openvino
-from mfpnet.pictures import Labels, resize_image, resize_labels
+from mfpnet.pictures import Labels
 from mfpnet.predict import Predictor
 from mfpnet.qdq import Plan, quantised, watched_tensors, work_by_weight
+from mfpnet.resizing import resize_image, resize_labels
 from mfpnet.sensitivity import Found, Judge, search
 from mfpnet.spans import METHODS, Array, observe, pixels_of, spans_of
 from mfpnet.variants import Network

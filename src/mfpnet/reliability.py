@@ -22,8 +22,9 @@ from mfpnet.calibration import (
 from mfpnet.datasets import Dataset, load_checked
 from mfpnet.enlarge import Logits, enlarged_strips, likeliest, log_softmax
 from mfpnet.errors import MfpnetError
-from mfpnet.pictures import Labels, resize_image
+from mfpnet.pictures import Labels
 from mfpnet.predict import Predictor
+from mfpnet.resizing import resize_image
 
 # More drives than this are fitted in groups: a drive is then left out together with its group.
 FOLDS = 8

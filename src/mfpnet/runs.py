@@ -29,11 +29,13 @@ class RunConfig:
         recipe_name: which recipe the values of `recipe` began as.
         recipe: the training set-up.
         data: what is trained on.
+        extra: more of it, in the same classes, brought to the size of the frames of `data`.
         evaluate_on: what is evaluated, None for nothing.
         evaluate_every: epochs between evaluations, 0 for the end only.
         evaluate_last: evaluations after each of so many last epochs; the best of them is recorded,
             only to be compared with papers that choose on what they are scored on.
         init: weights to start from, None for random ones.
+        freeze: the part of the network that stays as `init` has it.
         teachers: weights whose opinion is learnt from beside the targets.
         seed: of the weights, the order of the frames and the augmentation.
         device: auto, cpu, cuda, ...
@@ -48,10 +50,12 @@ class RunConfig:
     recipe_name: str
     recipe: Recipe
     data: DataSource
+    extra: tuple[DataSource, ...] = ()
     evaluate_on: DataSource | None = None
     evaluate_every: int = 0
     evaluate_last: int = 0
     init: str | None = None
+    freeze: Literal["encoder"] | None = None
     teachers: tuple[str, ...] = ()
     seed: int = 0
     device: str = "auto"
@@ -64,14 +68,19 @@ class RunConfig:
 
 def without_places(config: RunConfig) -> RunConfig:
     """The set-up as it goes into a record: where a machine keeps things decides nothing."""
-    watch = config.evaluate_on and replace(config.evaluate_on, root=None)
     return replace(
         config,
-        data=replace(config.data, root=None),
-        evaluate_on=watch,
+        data=_without_place(config.data),
+        extra=tuple(map(_without_place, config.extra)),
+        evaluate_on=config.evaluate_on and _without_place(config.evaluate_on),
         init=config.init and source_name(config.init),
         teachers=tuple(map(source_name, config.teachers)),
     )
+
+
+def _without_place(source: DataSource) -> DataSource:
+    """A map of one's own is called by its file's name."""
+    return replace(source, root=None, mapping=source.mapping and Path(source.mapping).name)
 
 
 def source_name(weights: str) -> str:
@@ -103,6 +112,10 @@ def read_config(path: Path) -> RunConfig:
             "recipe": _build(Recipe, values.get("recipe"), _names(Recipe), path),
             "data": _build(DataSource, values.get("data"), _names(DataSource), path),
         }
+        if isinstance(values.get("extra"), list):
+            parts["extra"] = [
+                _build(DataSource, each, _names(DataSource), path) for each in values["extra"]
+            ]
         if values.get("evaluate_on") is not None:
             parts["evaluate_on"] = _build(
                 DataSource, values["evaluate_on"], _names(DataSource), path

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mfpnet.backends import is_exported
 from mfpnet.charts import confusion_picture, iou_bars
+from mfpnet.cityscapes import Cityscapes
 from mfpnet.datasets import Dataset
 from mfpnet.errors import MfpnetError
-from mfpnet.evaluate import Evaluation, evaluate, with_scores
+from mfpnet.evaluate import Evaluation, check_classes, evaluate, with_scores
 from mfpnet.maps import error_maps, label_maps
 from mfpnet.options import EvaluateOptions, parse_tile
 from mfpnet.pictures import write_png
@@ -19,20 +22,24 @@ from mfpnet.records import environment
 from mfpnet.reliability import calibrate, network_runs
 from mfpnet.reliability_chart import reliability_picture
 from mfpnet.runlog import progress_bar
-from mfpnet.setups import data_source
-from mfpnet.show import ERR, percent, say
+from mfpnet.settled import evaluated_source
+from mfpnet.show import ERR, counted, percent, say, warn
 from mfpnet.sources import open_dataset
+from mfpnet.submission import OFFICIAL_SIZE, AddLabels, submission, submittable
 from mfpnet.tile_agreement import tile_agreement
 
 CHART, MAP = (".png", ".svg", ".pdf"), (".png",)
 SUFFIXES = {
     "save": (".safetensors",),
+    "submit": (".zip",),
     "picture": CHART,
     "bars": CHART,
     "reliability": CHART,
     "maps": MAP,
     "worst": MAP,
 }
+# What is of no use where nothing can be scored.
+NEEDS_TARGETS = ("save", "picture", "bars", "maps", "worst", "calibration", "reliability")
 
 
 @dataclass(frozen=True)
@@ -62,10 +69,13 @@ def score(options: EvaluateOptions) -> Scored:
     """
     _check_files(options)
     predictor = _open_predictor(options)
-    dataset = open_dataset(data_source(options.data, options.split))
+    dataset = open_dataset(evaluated_source(options.data, options.split, options.weights))
     name = f"{dataset.name} {dataset.split}"
-    with progress_bar(ERR, f"evaluating {name}", len(dataset)) as bar:
-        evaluation = evaluate(predictor, dataset, on_frame=lambda _: bar.advance())
+    with (
+        progress_bar(ERR, f"evaluating {name}", len(dataset)) as bar,
+        _submitting(options.submit, dataset) as add,
+    ):
+        evaluation = evaluate(predictor, dataset, on_frame=lambda _: bar.advance(), on_labels=add)
     record = {
         "weights": predictor.info.as_dict() | _runtime(predictor),
         "half": options.half,
@@ -81,6 +91,66 @@ def score(options: EvaluateOptions) -> Scored:
     engine = predictor.engine
     record["environment"] = environment(engine.package) | engine.where() | _runtime(predictor)
     return Scored(options, predictor, dataset, evaluation, record)
+
+
+def submit_unscored(options: EvaluateOptions) -> dict[str, Any] | None:
+    """Write the submission of a split whose targets are not public; None where they are.
+
+    Raises:
+        MfpnetError: options that need targets stand beside it, or as in `score`.
+    """
+    if options.submit is None:
+        return None
+    _check_files(options)
+    source = evaluated_source(options.data, options.split, options.weights)
+    dataset = submittable(open_dataset(source))
+    if dataset.scored:
+        return None
+    for name in NEEDS_TARGETS:
+        if getattr(options, name):
+            raise MfpnetError(
+                f"--{name} needs targets, and those of {dataset.name} {dataset.split} are not "
+                f"public: leave it out, or evaluate --split val."
+            )
+    predictor = _open_predictor(options)
+    check_classes(predictor, dataset)
+    name = f"{dataset.name} {dataset.split}"
+    with (
+        progress_bar(ERR, f"predicting {name}", len(dataset)) as bar,
+        submission(options.submit, dataset) as add,
+    ):
+        for index in range(len(dataset)):
+            add(index, predictor.predict(dataset.image(index)).labels)
+            bar.advance()
+    _tell_of_submission(options.submit, dataset)
+    say(f"{name} has no public labels, so nothing was scored: the server does that")
+    return {
+        "weights": predictor.info.as_dict() | _runtime(predictor),
+        "half": options.half,
+        "data": dataset.name,
+        "split": dataset.split,
+        "frames": len(dataset),
+        "submission": str(options.submit),
+    }
+
+
+@contextmanager
+def _submitting(path: Path | None, dataset: Dataset) -> Iterator[AddLabels | None]:
+    """Within it, each frame's labels go into the submission that was asked for."""
+    if path is None:
+        yield None
+        return
+    frames = submittable(dataset)
+    with submission(path, frames) as add:
+        yield add
+    _tell_of_submission(path, frames)
+
+
+def _tell_of_submission(path: Path, dataset: Cityscapes) -> None:
+    size = dataset.image(0).shape[:2]
+    if size != OFFICIAL_SIZE:
+        warn("note: frames of {}x{}; the server takes {}x{}".format(*size, *OFFICIAL_SIZE))
+    say(f"submission: {path}, {counted(len(dataset), 'frame')}")
 
 
 def save(scored: Scored) -> None:

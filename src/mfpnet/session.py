@@ -117,7 +117,7 @@ def open_session(
     if config.deterministic:
         make_deterministic(device)
     store, watch = read_data(config, device, console)
-    model = build_network(config, store.labels.num_classes, device, resume=resume)
+    model = build_network(config, store.labels, device, resume=resume, on_note=console.print)
     info = build_info(config, store, resume=resume)
     return Session(
         config=config,
@@ -143,7 +143,7 @@ def augmented_batches(run: Session, epoch: int, first: int) -> Iterator[Batch]:
         torch.tensor(values, device=run.device) for values in (run.info.mean, run.info.std)
     )
     raw = batches(store, run.batch_size, seed=run.config.seed, epoch=epoch, first=first)
-    for step, (images, targets) in enumerate(raw, epoch * run.steps_per_epoch + first):
+    for step, (images, targets, sizes) in enumerate(raw, epoch * run.steps_per_epoch + first):
         pixels, marks = augment(
             images,
             targets,
@@ -152,6 +152,7 @@ def augmented_batches(run: Session, epoch: int, first: int) -> Iterator[Batch]:
             std=std,
             ignore_index=store.labels.ignore_index,
             generator=torch.Generator().manual_seed(run.config.seed * 1_000_003 + step),
+            sizes=sizes,
         )
         yield pixels.contiguous(memory_format=torch.channels_last), marks
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mfpnet.backends import is_exported
+from mfpnet.data_options import DataChoice
 from mfpnet.data_source import DATASETS, FOLDER, ON_DISK, DataSource
 from mfpnet.errors import MfpnetError, unknown_name
-from mfpnet.options import AblateOptions, DataChoice, TrainOptions, parse_size
-from mfpnet.recipes import Recipe, get_recipe
-from mfpnet.runs import CONFIG_FILE, RunConfig, changed_recipe, read_config
-from mfpnet.sources import open_dataset
+from mfpnet.extra_data import extra_sources
+from mfpnet.known_recipes import get_recipe
+from mfpnet.options import AblateOptions, TrainOptions, parse_size
+from mfpnet.recipes import Recipe
+from mfpnet.runs import RunConfig, changed_recipe
+from mfpnet.sources import open_dataset, open_joined
 
 # What decides between networks by default: one drive of CamVid's training split, never its val.
 DECIDES = {"camvid": ("train-0006R0", "train/0006R0")}
-# What may stand beside --resume and beside --config, which bring a set-up of their own.
-BESIDE_RESUME = ("resume", "model", "root", "threads", "json_file")
-BESIDE_CONFIG = ("config", "model", "out", "threads", "json_file")
 RECIPE_OPTIONS = (
     "epochs",
     "batch_size",
@@ -57,7 +56,8 @@ def _own_folder(choice: DataChoice, split: str) -> DataSource:
         raise MfpnetError(f"{known} And there is no folder of that name.")
     if choice.root:
         raise MfpnetError(f"--data {choice.data} is a folder itself: leave out --root.")
-    return DataSource(FOLDER, split, str(folder.absolute()))
+    classes = str(choice.classes.absolute()) if choice.classes else None
+    return DataSource(FOLDER, split, str(folder.absolute()), classes=classes)
 
 
 def watched_source(choice: DataChoice, split: str) -> DataSource:
@@ -90,13 +90,14 @@ def check_calibration(trained_on: str, choice: DataChoice) -> None:
     Raises:
         MfpnetError: it is other data; weights that do not say are taken to be of data on disk.
     """
-    if trained_on == choice.data or (trained_on == "unknown" and choice.data != "synthetic"):
+    names = trained_on.split("+")
+    if choice.data in names or (trained_on == "unknown" and choice.data != "synthetic"):
         return
     told = f"int8 is fitted to the training data, and these weights were trained on {trained_on}"
     give = "call mfpnet.quantise.quantise in Python with its frames, or use --precision fp16"
-    if trained_on in DATASETS:
+    if names[0] in DATASETS:
         told += f", not on {choice.data}"
-        give = f"give --data {trained_on}" + (" --root DIR" if trained_on == "camvid" else "")
+        give = f"give --data {names[0]}" + (" --root DIR" if names[0] in ON_DISK else "")
     elif trained_on == "unknown":
         told = "int8 is fitted to the training data, and these weights do not say what that was"
         give = f"give --data camvid --root DIR if it lies on disk in CamVid's form; else {give}"
@@ -112,69 +113,17 @@ def ablation_sources(options: AblateOptions) -> tuple[DataSource, DataSource]:
     )
 
 
-def config_to_resume(options: TrainOptions, folder: Path) -> RunConfig:
-    """The set-up of the run in a folder.
-
-    Raises:
-        MfpnetError: there is none, or options that would not count stand beside --resume.
-    """
-    _refuse_others(options, "resume", BESIDE_RESUME)
-    if not (folder / CONFIG_FILE).is_file():
-        raise MfpnetError(f"'{folder}' holds no run: it has no {CONFIG_FILE}. Check --resume.")
-    config = _agreed_config(folder / CONFIG_FILE, options.model)
-    config = replace(config, threads=options.threads or config.threads)
-    return _moved(config, options.data.root) if options.data.root else config
-
-
-def _moved(config: RunConfig, root: Path) -> RunConfig:
-    """The same run where its data lies in another place."""
-    if config.data.name == "synthetic":
-        raise MfpnetError("--root is of data on disk, and this run draws its own: leave it out.")
-    place = str(root.absolute())
-    watch = config.evaluate_on and replace(config.evaluate_on, root=place)
-    return replace(config, data=replace(config.data, root=place), evaluate_on=watch)
-
-
-def config_from_file(options: TrainOptions, path: Path) -> RunConfig:
-    """The set-up in a config file.
-
-    Raises:
-        MfpnetError: it cannot be used, or options that would not count stand beside --config.
-    """
-    _refuse_others(options, "config", BESIDE_CONFIG)
-    config = _agreed_config(path, options.model)
-    return replace(config, threads=options.threads or config.threads)
-
-
-def _agreed_config(path: Path, model: str | None) -> RunConfig:
-    """A file's set-up; that it names somebody else's network does not suffice to run its code."""
-    from mfpnet.foreign import check_consent, is_foreign
-
-    config = read_config(path)
-    check_consent(model, config.variant if is_foreign(config.variant) else None, path)
-    return config
-
-
-def _refuse_others(options: TrainOptions, option: str, beside: Iterable[str]) -> None:
-    """An option that would not count is an error, not a surprise after hours."""
-    plain = {**vars(TrainOptions()), **vars(DataChoice())}
-    values = {**vars(options), **vars(options.data)}
-    others = [name for name in plain if name not in beside and values[name] != plain[name]]
-    if others:
-        raise MfpnetError(
-            f"--{option} brings the whole set-up of a run, so --{others[0].replace('_', '-')} "
-            f"cannot stand beside it. Leave it out, or change a copy of the run's {CONFIG_FILE} "
-            f"and start a new run with --config."
-        )
-
-
-def config_from_options(options: TrainOptions) -> RunConfig:
+def config_from_options(options: TrainOptions, base: Recipe | None = None) -> RunConfig:
     """The set-up that the options describe.
+
+    Args:
+        options: of the command line.
+        base: the recipe, where it is none that has a name.
 
     Raises:
         MfpnetError: an unknown recipe, or a value that cannot be trained with.
     """
-    data = data_source(options.data, options.split)
+    data = replace(data_source(options.data, options.split), frames=options.frames)
     for name in ("evaluate_every", "evaluate_last"):
         if getattr(options, name) and not options.evaluate_split:
             raise MfpnetError(
@@ -186,12 +135,14 @@ def config_from_options(options: TrainOptions) -> RunConfig:
     return RunConfig(
         variant=_network_name(options),
         recipe_name=name,
-        recipe=_recipe(name, options),
+        recipe=_recipe(base or get_recipe(name), options),
         data=data,
+        extra=extra_sources(options.extra),
         evaluate_on=watch,
         evaluate_every=options.evaluate_every,
         evaluate_last=options.evaluate_last,
         init=_placed(options.init) if options.init else None,
+        freeze=options.freeze,
         teachers=_teachers(options.teacher),
         seed=options.seed,
         device=options.device,
@@ -206,11 +157,11 @@ def config_from_options(options: TrainOptions) -> RunConfig:
 def _network_name(options: TrainOptions) -> str:
     """What --variant or --model names; mfpnet's own networks have no colon in their names."""
     variant, model = options.variant, options.model
-    if model is None and ":" not in variant:
-        return variant
+    if model is None and ":" not in (variant or ""):
+        return variant or "mfpnet"
     if model is None:
         raise MfpnetError(f"--variant is '{variant}': give somebody else's network as --model.")
-    if variant != TrainOptions.variant:
+    if variant is not None:
         raise MfpnetError(f"--variant {variant} and --model {model} both name the network.")
     if ":" not in model:
         raise MfpnetError(
@@ -240,15 +191,20 @@ def check_config(config: RunConfig) -> None:
     Raises:
         MfpnetError: no such network, weights, data or device.
     """
-    from mfpnet.checkpoint import copy_weights
     from mfpnet.device import choose_device
     from mfpnet.teachers import check_teacher
+    from mfpnet.transfer import frozen_parts, start_from
     from mfpnet.variants import create_network
 
-    labels = open_dataset(config.data).labels
+    labels = open_joined((config.data, *config.extra)).labels
     network = create_network(config.variant, labels.num_classes)
     if config.init:
-        copy_weights(config.init, network)
+        start_from(config.init, network, labels)
+    if config.freeze and not (config.init and frozen_parts(network)):
+        raise MfpnetError(
+            f"--freeze {config.freeze} keeps what --init brings, of mfpnet's own networks only: "
+            f"give --init too, or leave it out."
+        )
     for weights in config.teachers:
         check_teacher(weights, labels.classes)
     if config.evaluate_on:
@@ -256,8 +212,8 @@ def check_config(config: RunConfig) -> None:
     choose_device(config.device)
 
 
-def _recipe(name: str, options: TrainOptions) -> Recipe:
-    """The named recipe with what the command line puts in its place."""
+def _recipe(base: Recipe, options: TrainOptions) -> Recipe:
+    """A recipe with what the command line puts in its place."""
     changes: dict[str, Any] = {
         field: getattr(options, field)
         for field in RECIPE_OPTIONS
@@ -268,7 +224,7 @@ def _recipe(name: str, options: TrainOptions) -> Recipe:
     for setting in options.set:
         if (field := setting.partition("=")[0]) in changes:
             raise MfpnetError(f"{field} is given twice, by its own option and by --set.")
-    recipe = changed_recipe(replace(get_recipe(name), **changes), options.set, "--set")
+    recipe = changed_recipe(replace(base, **changes), options.set, "--set")
     _check_distillation(recipe, options)
     # A foreign decoder has no stages for auxiliary heads, and a record should not claim any.
     return replace(recipe, auxiliary=0.0) if options.model else recipe

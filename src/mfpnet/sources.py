@@ -2,29 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from mfpnet.ade20k import Ade20k
 from mfpnet.camvid import CamVid
+from mfpnet.cityscapes import Cityscapes
 from mfpnet.data_source import DATASETS, FOLDER, DataSource
 from mfpnet.datasets import Dataset
 from mfpnet.errors import MfpnetError, unknown_name
 from mfpnet.folder import Folder
 from mfpnet.idd_lite import IddLite
+from mfpnet.map_file import find_map
+from mfpnet.mapped import Joined, into_target
 from mfpnet.streets import SyntheticStreets
+from mfpnet.subset import Subset
+from mfpnet.voc import PascalVoc
 
 _READERS: dict[str, Callable[[Path, str], Dataset]] = {
+    "ade20k": Ade20k,
     "camvid": CamVid,
+    "cityscapes": Cityscapes,
     "idd_lite": IddLite,
+    "voc": PascalVoc,
 }
 
 
 def open_dataset(source: DataSource) -> Dataset:
-    """The data set that a source names.
+    """The data set that a source names, its targets in the classes that its map leads to.
 
     Raises:
-        MfpnetError: no such data, no root where one is needed, or a fault of the data itself.
+        MfpnetError: no such data or map, no root where one is needed, or a fault of the data.
     """
+    dataset = _open_plain(source)
+    if source.frames is not None:
+        dataset = Subset(dataset, source.frames)
+    return into_target(dataset, find_map(source.mapping)) if source.mapping else dataset
+
+
+def open_joined(sources: Sequence[DataSource]) -> Dataset:
+    """The data sets of several sources as one; of one source it is the data set itself.
+
+    Raises:
+        MfpnetError: as `open_dataset`, or one has other classes than the first.
+    """
+    datasets = [open_dataset(source) for source in sources]
+    return datasets[0] if len(datasets) == 1 else Joined(datasets)
+
+
+def _open_plain(source: DataSource) -> Dataset:
     if source.name == "synthetic":
         return SyntheticStreets(source.split, source.count, source.size)
     if source.name not in (*_READERS, FOLDER):
@@ -33,5 +59,6 @@ def open_dataset(source: DataSource) -> Dataset:
         raise MfpnetError(f"{source.name} lies on disk: say where with --root DIR.")
     root = Path(source.root)
     if source.name == FOLDER:
-        return Folder(root, source.split, plan=Path(source.plan) if source.plan else None)
+        plan, classes = (Path(at) if at else None for at in (source.plan, source.classes))
+        return Folder(root, source.split, plan, classes, source.channels, source.bits)
     return _READERS[source.name](root, source.split)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -31,6 +31,7 @@ class Stepper:
         loss_stride: the loss sees logits at every n-th row and column; other than 1 needs a network
             whose `forward` takes a `stride`.
         check_every: batches between checks that the loss is finite; each check waits for a GPU.
+        frozen: parts of the network whose weights and statistics stay as they are.
         compiled: run the steps, and nothing else, through `torch.compile`.
     """
 
@@ -47,12 +48,13 @@ class Stepper:
         ema: EMA | None = None,
         check_every: int = 1,
         loss_stride: int = 1,
+        frozen: Sequence[nn.Module] = (),
         compiled: bool = False,
     ) -> None:
         self.model, self.optimizer, self.ema = model, optimizer, ema
         self.total_steps, self.warmup_steps, self.power = total_steps, warmup_steps, power
         self.accumulate, self.dtype, self.check_every = accumulate, dtype, check_every
-        self.loss_stride = loss_stride
+        self.loss_stride, self.frozen = loss_stride, frozen
         self._forward: Callable[..., Any] = torch.compile(model) if compiled else model
         self.step = 0
         self._peaks = [group["lr"] for group in optimizer.param_groups]
@@ -69,6 +71,12 @@ class Stepper:
     def between_updates(self) -> bool:
         """Whether gradients are waiting for more batches."""
         return self.step % self.accumulate != 0 and self.step != self.total_steps
+
+    def train_mode(self) -> None:
+        """Let batch norms count and dropouts drop, but for the frozen parts."""
+        self.model.train()
+        for part in self.frozen:
+            part.eval()
 
     def advance(self, images: Tensor, targets: Tensor, criterion: Criterion) -> Tensor:
         """Learn from one batch; returns its loss, a detached scalar.
@@ -211,7 +219,7 @@ def train_one_epoch(
     Returns:
         Whether the epoch was seen to its end.
     """
-    stepper.model.train()
+    stepper.train_mode()
     for images, targets in batches:
         stop = on_step(stepper.advance(images, targets, criterion))
         if stop and not stepper.between_updates:

@@ -33,9 +33,18 @@ class Augmentation:
 
 
 def normalise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """uint8 or 0-to-1 float (B, C, H, W) -> about zero mean and unit variance; mean, std (C,)."""
-    unit = images.float() / 255 if images.dtype == torch.uint8 else images
-    return (unit - mean.view(-1, 1, 1)) / std.view(-1, 1, 1)
+    """Pixels (B, C, H, W) -> about zero mean and unit variance; mean, std (C,).
+
+    Pixels are uint8, int16 (16 bits lowered by 32768, see `storable`), or 0-to-1 float.
+    """
+    return (_unit(images) - mean.view(-1, 1, 1)) / std.view(-1, 1, 1)
+
+
+def _unit(images: Tensor) -> Tensor:
+    """The same in 0 to 1."""
+    if images.dtype == torch.uint8:
+        return images.float() / 255
+    return (images.float() + 32768) / 65535 if images.dtype == torch.int16 else images
 
 
 def augment(
@@ -47,27 +56,36 @@ def augment(
     std: Tensor,
     ignore_index: int,
     generator: torch.Generator,
+    sizes: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Scale, crop, flip and recolour a batch, each frame in its own way.
 
     Args:
-        images: (B, C, H, W) uint8.
+        images: (B, C, H, W) uint8, or int16 as `normalise` takes it.
         targets: (B, H, W) integer labels.
         options: what may happen.
         mean: (C,) in 0 to 1.
         std: (C,) in 0 to 1.
         ignore_index: the label of pixels that lie outside the frame.
         generator: on the CPU, so that a seed means the same on every device.
+        sizes: (B, 2) height and width of each frame, which lies at the top left of its place; None
+            where all fill theirs.
 
     Returns:
         (B, C, *crop_size) float32, normalised, 0 outside the frame, and (B, *crop_size) int64.
     """
+    if sizes is None:
+        sizes = torch.tensor([images.shape[2:]] * len(images))
+    ends = sizes.to(images.device, torch.float32, non_blocking=True).T
     points = _sought_points(targets, options, generator)
-    windows = _draw_windows(images, options, generator, points)
+    windows = _draw_windows(ends, options, generator, points)
     rows = _source_positions(windows[0], options.crop_size[0])
     columns = _source_positions(windows[1], options.crop_size[1])
-    recoloured = _recolour(_sample(images, rows, columns), options.colour, generator)
-    inside = _inside(rows, images.shape[2])[:, :, None] & _inside(columns, images.shape[3])[:, None]
+    samples = _sample(images, _within(rows, ends[0]), _within(columns, ends[1]))
+    # What is white to a sensor that fills a part of its 16 bits.
+    white = None if images.dtype == torch.uint8 else mean + 2 * std
+    recoloured = _recolour(samples, options.colour, generator, white)
+    inside = _inside(rows, ends[0])[:, :, None] & _inside(columns, ends[1])[:, None]
     pixels = normalise(recoloured, mean, std) * inside[:, None]
     return pixels, _pick(targets, rows, columns).where(inside, ignore_index)
 
@@ -102,23 +120,23 @@ def _pick_one(candidates: Tensor, draws: Tensor) -> Tensor:
 
 
 def _draw_windows(
-    images: Tensor, options: Augmentation, generator: torch.Generator, points: Tensor | None
+    sizes: Tensor, options: Augmentation, generator: torch.Generator, points: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """Start and end of each crop in source pixels: (B, 2) for the rows, (B, 2) for the columns."""
-    batch, _, height, width = images.shape
+    batch, device = sizes.shape[1], sizes.device
     low, high = (math.log(value) for value in options.scale)
-    scale = (low + (high - low) * _draw(generator, batch, device=images.device)).exp()
+    scale = (low + (high - low) * _draw(generator, batch, device=device)).exp()
     extents = torch.stack([side / scale for side in options.crop_size])
-    slack = torch.stack((height - extents[0], width - extents[1]))
+    slack = sizes - extents
     first, last = slack.clamp(max=0), slack.clamp(min=0)
     if points is not None:
         # Comparisons with NaN are false: a crop without a point keeps its whole range.
         first = torch.where(points - extents > first, torch.minimum(points - extents, last), first)
         last = torch.where(points < last, torch.maximum(points, first), last)
-    start = first + (last - first) * _draw(generator, 2, batch, device=images.device)
+    start = first + (last - first) * _draw(generator, 2, batch, device=device)
     ends = torch.stack((start, start + extents), dim=2)
     if options.flip:
-        mirrored = _draw(generator, batch, device=images.device) < 0.5
+        mirrored = _draw(generator, batch, device=device) < 0.5
         ends[1] = torch.where(mirrored[:, None], ends[1].flip(1), ends[1])
     return ends[0], ends[1]
 
@@ -129,8 +147,13 @@ def _source_positions(window: Tensor, length: int) -> Tensor:
     return window[:, :1] + (window[:, 1:] - window[:, :1]) * fraction
 
 
-def _inside(positions: Tensor, length: int) -> Tensor:
-    return (positions >= 0) & (positions < length)
+def _inside(positions: Tensor, length: Tensor) -> Tensor:
+    return (positions >= 0) & (positions < length[:, None])
+
+
+def _within(positions: Tensor, length: Tensor) -> Tensor:
+    """No further out than the last pixel's centre: beyond it may lie another frame's padding."""
+    return torch.minimum(positions.clamp(min=0.5), length[:, None] - 0.5)
 
 
 def _sample(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
@@ -138,7 +161,7 @@ def _sample(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     y = (rows * 2 / images.shape[2] - 1)[:, :, None].expand(-1, -1, columns.shape[1])
     x = (columns * 2 / images.shape[3] - 1)[:, None, :].expand(-1, rows.shape[1], -1)
     grid = torch.stack((x, y), dim=3)
-    return F.grid_sample(images.float() / 255, grid, padding_mode="border", align_corners=False)
+    return F.grid_sample(_unit(images), grid, padding_mode="border", align_corners=False)
 
 
 def _pick(targets: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
@@ -149,14 +172,20 @@ def _pick(targets: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     return targets[frame, y, x].long()
 
 
-def _recolour(images: Tensor, strength: float, generator: torch.Generator) -> Tensor:
-    """Gamma, brightness, contrast and, for three channels, saturation; in and out 0 to 1."""
+def _recolour(
+    images: Tensor, strength: float, generator: torch.Generator, white: Tensor | None = None
+) -> Tensor:
+    """Gamma, brightness, contrast and, for three channels, saturation; in and out 0 to 1.
+
+    Gamma leaves `white` as it is, (C,), or 1. Channels that are no RGB have each its own contrast.
+    """
     if strength == 0:
         return images
     draws = _draw(generator, 4, images.shape[0], device=images.device) * 2 - 1
     gamma, brightness, contrast, saturation = (draws * strength).exp()[:, :, None, None, None]
-    images = images.clamp(min=1e-6).pow(gamma) * brightness
-    mean = images.mean(dim=(1, 2, 3), keepdim=True)
+    ends = 1.0 if white is None else white.view(-1, 1, 1)
+    images = (images.clamp(min=1e-6) / ends).pow(gamma) * ends * brightness
+    mean = images.mean(dim=(1, 2, 3) if images.shape[1] == 3 else (2, 3), keepdim=True)
     images = mean + (images - mean) * contrast
     if images.shape[1] == 3:
         grey = images.mean(dim=1, keepdim=True)

@@ -6,22 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from mfpnet import options as given
-from mfpnet.datasets import problems
 from mfpnet.errors import MfpnetError
 from mfpnet.facts import every_name, facts_of
 from mfpnet.files import write_json
+from mfpnet.new_run import new_run, run_name
 from mfpnet.options import check_at_least, parse_tile
-from mfpnet.setups import (
-    ablation_sources,
-    check_config,
-    config_from_file,
-    config_from_options,
-    config_to_resume,
-    data_source,
-)
+from mfpnet.settled import config_to_resume
+from mfpnet.setups import ablation_sources
 from mfpnet.show import (
     ERR,
-    counted,
     percent,
     say,
     show_card,
@@ -30,12 +23,10 @@ from mfpnet.show import (
     show_scores,
     warn,
 )
-from mfpnet.sources import open_dataset
 
 
 def train(options: given.TrainOptions) -> int:
     """`mfpnet train`."""
-    from mfpnet.foreign import file_name
     from mfpnet.train import CURVES_FILE, train
 
     check_at_least(0, evaluate_every=options.evaluate_every, evaluate_last=options.evaluate_last)
@@ -44,10 +35,8 @@ def train(options: given.TrainOptions) -> int:
         folder = options.resume
         config = config_to_resume(options, folder)
     else:
-        path = options.config
-        config = config_from_file(options, path) if path else config_from_options(options)
-        check_config(config)
-        folder = options.out or _fresh_folder(f"{file_name(config.variant)}-{config.data.name}")
+        folder = options.out or _fresh_folder(run_name(options))
+        config = new_run(options, folder, say)
     result = train(config, folder, resume=options.resume is not None, console=ERR)
     if result["evaluation"]:
         show_scores(result["evaluation"])
@@ -58,8 +47,11 @@ def train(options: given.TrainOptions) -> int:
 
 def evaluate(options: given.EvaluateOptions) -> int:
     """`mfpnet evaluate`."""
-    from mfpnet.scoring import draw, save, score
+    from mfpnet.scoring import draw, save, score, submit_unscored
 
+    if (submitted := submit_unscored(options)) is not None:
+        _write(options.json_file, submitted)
+        return 0
     scored = score(options)
     show_scores(scored.record)
     _write(options.json_file, scored.record)  # first: a chart can fail for want of matplotlib
@@ -102,43 +94,6 @@ def predict(options: given.PredictOptions) -> int:
     say(f"{len(reports) - skipped} predicted, {skipped} skipped; results in {options.out}")
     _write(options.json_file, [vars(report) for report in reports])
     return 1 if skipped else 0
-
-
-def data(options: given.DataOptions) -> int:
-    """`mfpnet data`; 1 when the check finds problems."""
-    dataset = open_dataset(data_source(options.data, options.split))
-    if options.action == "draw":
-        return _draw(options)
-    found = [text for _, text in problems(dataset) if text]
-    for text in found:
-        say(text)
-    frames = counted(len(dataset), "frame")
-    say(f"{dataset.name} {dataset.split}: {frames}, {len(found)} with a problem")
-    _write(options.json_file, {"frames": len(dataset), "problems": found})
-    return 1 if found else 0
-
-
-def _draw(options: given.DataOptions) -> int:
-    from mfpnet.draw import overlay
-    from mfpnet.pictures import write_png
-
-    source = data_source(options.data, options.split)
-    if source.name != "synthetic":
-        raise MfpnetError("data draw is for --data synthetic: the others lie on disk already.")
-    dataset = open_dataset(source)
-    for index in range(len(dataset)):
-        image, labels = dataset.load(index)
-        file, known = f"{dataset.frame_name(index)}.png", dataset.labels
-        write_png(options.out / options.split / file, image)
-        write_png(options.out / f"{options.split}annot" / file, labels)
-        drawn = overlay(image, labels, known.palette, known.classes)
-        write_png(options.out / f"{options.split}_overlay" / file, drawn)
-    say(
-        f"{counted(len(dataset), 'scene')} in {options.out}: {options.split}, "
-        f"{options.split}annot (labels), {options.split}_overlay"
-    )
-    _write(options.json_file, {"scenes": len(dataset), "folder": str(options.out)})
-    return 0
 
 
 def ablate(options: given.AblateOptions) -> int:

@@ -16,7 +16,8 @@ from mfpnet.datasets import Dataset
 from mfpnet.deployed import info_of
 from mfpnet.errors import MfpnetError
 from mfpnet.manifest import Manifest, Pixels
-from mfpnet.pictures import Image, resize_image
+from mfpnet.pictures import Image
+from mfpnet.resizing import resize_image
 from mfpnet.scenes import draw_scene
 from mfpnet.transforms import normalise
 from mfpnet.variants import Network

@@ -1,0 +1,144 @@
+"""The pairs that the lists of a folder name, split by split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from mfpnet.errors import MfpnetError
+from mfpnet.folder_names import natural, sequence_of
+from mfpnet.pairing import Key, Match
+from mfpnet.pairs import Pair
+from mfpnet.picture_tree import Tree, counted, shown
+from mfpnet.split_lists import Index, Line, read_list, split_of_list
+
+# Where lists are looked for, the first place that has one of `train` counts.
+_PLACES = ("", "splits", "split", "lists", "ImageSets/Segmentation", "ImageSets")
+
+
+@dataclass
+class Listed:
+    """What lists say.
+
+    Attributes:
+        parts: the pairs of each split.
+        notes: what was left aside, a sentence each.
+    """
+
+    parts: dict[str, tuple[Pair, ...]]
+    notes: tuple[str, ...]
+
+
+def listed_pairs(tree: Tree, match: Match | None, every: dict[Key, Pair]) -> Listed | None:
+    """The pairs that split lists name; None where there are no such lists.
+
+    Args:
+        tree: the folder.
+        match: frames and masks paired by name, if they could be.
+        every: the pairs of `match`.
+
+    Raises:
+        MfpnetError: a list names what is not there, or a frame twice.
+    """
+    lists = _lists(tree.texts)
+    reader = _Reader(tree, match, every)
+    parts: dict[str, tuple[Pair, ...]] = {}
+    for split, path in lists.items():
+        if pairs := tuple(reader.pairs(read_list(tree.root / path))):
+            parts[split] = pairs
+    if not parts:
+        return None
+    return Listed(parts, reader.notes(every, ", ".join(map(shown, lists.values()))))
+
+
+def _lists(texts: Sequence[str]) -> dict[str, str]:
+    """Split -> its list, of the first place that has one of `train`."""
+    places: dict[str, dict[str, str]] = {}
+    for path in texts:
+        folder, _, name = path.rpartition("/")
+        if split := split_of_list(name):
+            places.setdefault(folder, {}).setdefault(split, path)
+    for place in _PLACES:
+        for folder in sorted(places, key=natural):
+            if "train" in places[folder] and _is_place(folder, place):
+                return places[folder]
+    return {}
+
+
+def _is_place(folder: str, place: str) -> bool:
+    return folder == place or bool(place) and f"/{folder}".endswith(f"/{place}")
+
+
+@dataclass
+class _Reader:
+    """Finds what lines name, and remembers it."""
+
+    tree: Tree
+    match: Match | None
+    every: dict[Key, Pair]
+    seen: dict[str, str] = field(default_factory=dict)
+    maskless: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        frames = self.match.frames if self.match else {}
+        self._keys = list(frames)
+        self._frames = Index((self._name(key), frames[key]) for key in self._keys)
+        self._pictures = Index((path, path) for path in self.tree.pictures)
+
+    def _name(self, key: Key) -> str:
+        return self.every[key].name if key in self.every else key.name
+
+    def pairs(self, lines: list[Line]) -> Iterator[Pair]:
+        """The pairs of one list; nothing where its first line names nothing that is there."""
+        for number, line in enumerate(lines):
+            found = self._key(line) or self._in_columns(line)
+            if found is None and number == 0 and not any(map(self._key, lines)):
+                return
+            if found is None:
+                raise MfpnetError(
+                    f"{line.place}: there is no frame '{shown(line.text)}' in "
+                    f"'{shown(self.tree.root)}'. Correct the line or remove it."
+                )
+            if isinstance(found, Pair):
+                yield self._once(found, line)
+            elif found in self.every:
+                yield self._once(self.every[found], line)
+            else:
+                self.maskless.append(found.name)
+
+    def _key(self, line: Line) -> Key | None:
+        number = self._frames.find(line.text, line.place)
+        return None if number is None else self._keys[number]
+
+    def _in_columns(self, line: Line) -> Pair | None:
+        for image, mask in line.columns():
+            numbers = [self._pictures.find(text, line.place) for text in (image, mask)]
+            if numbers[0] is not None and numbers[1] is not None:
+                paths = [self.tree.pictures[number] for number in numbers if number is not None]
+                return self._listed(*paths)
+        return None
+
+    def _listed(self, image: str, mask: str) -> Pair:
+        """A pair as a line has it; its name is the frame's own where the frame has one."""
+        frames = self.match.frames if self.match else {}
+        key = next((key for key, path in frames.items() if path == image), None)
+        name = self._name(key) if key else shown(image.rpartition(".")[0])
+        root = self.tree.root
+        return Pair(root / image, root / mask, name, sequence_of(name))
+
+    def _once(self, pair: Pair, line: Line) -> Pair:
+        if first := self.seen.get(pair.name):
+            raise MfpnetError(
+                f"'{pair.name}' stands in two places: {first}, and {line.place}. Remove one."
+            )
+        self.seen[pair.name] = line.place
+        return pair
+
+    def notes(self, every: dict[Key, Pair], lists: str) -> tuple[str, ...]:
+        """What the lists leave out."""
+        unlisted = [pair.name for pair in every.values() if pair.name not in self.seen]
+        found = (
+            (self.maskless, f"listed frame(s) have no mask and are left aside, by {lists}"),
+            (unlisted, f"pair(s) stand in no list of {lists} and are left aside"),
+        )
+        return tuple(counted(names, what) for names, what in found if names)

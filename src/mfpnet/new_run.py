@@ -1,0 +1,124 @@
+"""From the options of `mfpnet train` to a run that can begin: a folder of one's own is planned."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from mfpnet.data_source import FOLDER
+from mfpnet.errors import MfpnetError
+from mfpnet.folder import PLAN
+from mfpnet.options import TrainOptions
+from mfpnet.plans import Plan, plan_of, write_plan
+from mfpnet.recommend import RECOMMENDED, facts_of_pairs, recommend
+from mfpnet.runs import RunConfig
+from mfpnet.settled import config_from_file
+from mfpnet.setups import check_config, config_from_options, data_source
+from mfpnet.sources import open_joined
+
+Tell = Callable[[str], None]
+# Of a first run with a folder of one's own: enough to see that it works.
+FIRST_MINUTES = 4.0
+
+
+def new_run(options: TrainOptions, folder: Path, tell: Tell) -> RunConfig:
+    """The set-up of a new run, with everything that it needs looked for.
+
+    The plan of a folder of one's own is written into the run's folder, so that the run goes on, and
+    is evaluated, with the same classes and split.
+
+    Args:
+        options: of the command line.
+        folder: the run's.
+        tell: is told what was found out and decided, a sentence each.
+
+    Raises:
+        MfpnetError: something is unusable; nothing is left behind.
+    """
+    if options.config:
+        config = config_from_file(options, options.config)
+        check_config(config)
+        return config
+    if options.minutes is not None and options.epochs is not None:
+        raise MfpnetError("--minutes and --epochs both say how long: give one of them.")
+    if data_source(options.data, options.split).name == FOLDER:
+        return _own_run(options, folder, tell)
+    config = config_from_options(options)
+    check_config(config)
+    if options.minutes is None:
+        return config
+    data = open_joined((config.data, *config.extra))
+    return _timed(config, len(data), options.minutes, tell)
+
+
+def run_name(options: TrainOptions) -> str:
+    """What the folder of a new run is called unless --out says."""
+    from mfpnet.foreign import file_name
+
+    source = data_source(options.data, options.split)
+    own = source.name == FOLDER and source.root
+    variant = options.model or options.variant or default_variant(source.name)
+    return f"{file_name(variant)}-{Path(own).name if own else source.name}"
+
+
+def default_variant(data: str) -> str:
+    """The network that is trained where none is named: the paper's, or the one to deploy."""
+    return "mfpnet_fast" if data == FOLDER else "mfpnet"
+
+
+def _own_run(options: TrainOptions, folder: Path, tell: Tell) -> RunConfig:
+    from mfpnet.device import choose_device
+
+    source = data_source(options.data, options.split)
+    plan = plan_of(Path(source.root or ""), classes=_path(source.classes))
+    pairs = plan.pairs(options.split)[: options.frames]
+    for note in plan.notes:
+        tell(note)
+    recipe = None
+    if not options.recipe:
+        facts = facts_of_pairs(pairs, plan.labels.num_classes)
+        recipe = recommend(facts, gpu=choose_device(options.device).type == "cuda")
+    watched = options.evaluate_split or ("val" if "val" in plan.parts else None)
+    given = replace(
+        options,
+        variant=options.variant or (None if options.model else default_variant(FOLDER)),
+        recipe=options.recipe or RECOMMENDED,
+        evaluate_split=watched,
+    )
+    config = _planned(config_from_options(given, recipe), plan, folder)
+    if options.epochs is None and (options.minutes or not options.recipe):
+        return _timed(config, len(pairs), options.minutes or FIRST_MINUTES, tell)
+    return config
+
+
+def _planned(config: RunConfig, plan: Plan, folder: Path) -> RunConfig:
+    """The set-up that reads its data by a plan, which is written down; not if it cannot be used."""
+    there, place = folder.exists(), folder / PLAN
+    write_plan(plan, place)
+    at = str(place.absolute())
+    watch = config.evaluate_on and replace(config.evaluate_on, plan=at)
+    config = replace(config, data=replace(config.data, plan=at), evaluate_on=watch)
+    try:
+        check_config(config)
+    except MfpnetError:
+        shutil.rmtree(place if there else folder)
+        raise
+    return config
+
+
+def _timed(config: RunConfig, frames: int, minutes: float, tell: Tell) -> RunConfig:
+    from mfpnet.budget import fitted
+
+    labels = open_joined((config.data, *config.extra)).labels
+    config = fitted(config, labels, frames, minutes)
+    tell(
+        f"{config.recipe.epochs} epochs of {frames} frames fit into {minutes:g} minutes on this "
+        f"machine; --minutes or --epochs for more."
+    )
+    return config
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None

@@ -1,0 +1,48 @@
+"""Some frames of a data set, as if there were no others."""
+
+from __future__ import annotations
+
+from mfpnet.datasets import Dataset
+from mfpnet.errors import MfpnetError
+from mfpnet.pictures import Image, Labels
+
+
+class Subset:
+    """So many frames, spread evenly over a data set's order.
+
+    Args:
+        dataset: what they are taken from.
+        count: how many, at least one.
+
+    Raises:
+        MfpnetError: it has fewer frames, or none are asked for.
+    """
+
+    def __init__(self, dataset: Dataset, count: int) -> None:
+        if not 1 <= count <= len(dataset):
+            raise MfpnetError(
+                f"--frames is {count}: {dataset.name} {dataset.split} has {len(dataset)} frames, "
+                f"of which at least one is needed."
+            )
+        self.name, self.split, self.labels = dataset.name, dataset.split, dataset.labels
+        self._dataset = dataset
+        self._chosen = [(2 * place + 1) * len(dataset) // (2 * count) for place in range(count)]
+
+    def __len__(self) -> int:
+        return len(self._chosen)
+
+    def frame_name(self, index: int) -> str:
+        """The name that it has in the data set."""
+        return self._dataset.frame_name(self._chosen[index])
+
+    def sequence(self, index: int) -> str:
+        """Likewise."""
+        return self._dataset.sequence(self._chosen[index])
+
+    def load(self, index: int) -> tuple[Image, Labels]:
+        """The frame (H, W, 3) and its target (H, W)."""
+        return self._dataset.load(self._chosen[index])
+
+    def describe(self, index: int) -> str:
+        """Where the frame's target comes from."""
+        return self._dataset.describe(self._chosen[index])

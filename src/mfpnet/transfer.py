@@ -1,0 +1,70 @@
+"""Starting from trained weights: of the same classes, or of others with the classifier replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from mfpnet.checkpoint import load_tensors, read_weights
+from mfpnet.labels import LabelSet
+from mfpnet.model import MFPNet
+from mfpnet.variants import Network
+
+CLASSIFIER = "classifier"
+
+
+def start_from(weights: str | Path, network: Network, labels: LabelSet) -> str | None:
+    """Copy trained weights into a network, whatever classes they know.
+
+    Where the classes differ, the classifier keeps its random weights but for the classes of the
+    same name, which keep theirs. A network of somebody else's has to know the same number.
+
+    Args:
+        weights: a bundled name, a run folder or a file.
+        network: with random weights; of the same variant.
+        labels: the classes it is to learn.
+
+    Returns:
+        What happened to the classifier, in a sentence; None where all was copied.
+
+    Raises:
+        MfpnetError: the weights cannot be read, or are of another variant.
+    """
+    tensors, info, path = read_weights(weights)
+    if info.classes == labels.classes or not isinstance(network, MFPNet):
+        load_tensors(network, tensors, path)
+        return None
+    kept = [name for name in labels.classes if name in info.classes]
+    load_tensors(network, {**tensors, **_classifier(network, tensors, info.classes, labels)}, path)
+    known = f"{len(kept)} of the same name kept ({', '.join(kept)})" if kept else "none is kept"
+    return (
+        f"{path.stem if path.parent.name == 'weights' else path.parent.name} knows "
+        f"{len(info.classes)} other classes: the classifier starts anew for the "
+        f"{labels.num_classes} of {labels.name}; {known}."
+    )
+
+
+def _classifier(
+    network: MFPNet, tensors: Mapping[str, Tensor], known: tuple[str, ...], labels: LabelSet
+) -> dict[str, Tensor]:
+    """The network's random classifier with the rows of classes that the weights know."""
+    rows = {}
+    for name, value in network.classifier.state_dict().items():
+        rows[f"{CLASSIFIER}.{name}"] = value.clone()
+        for index, label in enumerate(labels.classes):
+            if label in known:
+                trained = tensors[f"{CLASSIFIER}.{name}"][known.index(label)]
+                rows[f"{CLASSIFIER}.{name}"][index] = trained
+    return rows
+
+
+def frozen_parts(network: nn.Module) -> list[nn.Module]:
+    """The encoder of a network: what `--freeze encoder` leaves as it is.
+
+    Everything that comes before the graphs and the decoder; empty for somebody else's network.
+    """
+    if not isinstance(network, MFPNet):
+        return []
+    return [network.initial, network.entries, network.encoder]
