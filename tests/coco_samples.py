@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ SIZE = (24, 32)
 def write_picture(path: Path, size: tuple[int, int] = SIZE) -> Path:
     """A picture of (H, W), another one for another name."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    seed = sum(path.name.encode())
+    seed = sum(os.fsencode(path.name))
     pixels = np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
     PIL.Image.fromarray(pixels).save(path)
     return path

@@ -34,7 +34,8 @@ def textured(labels: npt.NDArray[np.int64], seed: int) -> Array:
     random = np.random.default_rng(seed)
     tints = np.random.default_rng(7).integers(30, 225, (int(labels.max()) + 1, 3))
     noise = random.integers(-20, 20, (*labels.shape, 3))
-    return np.clip(tints[labels] + noise, 0, 255).astype(np.uint8)
+    image: Array = np.clip(tints[labels] + noise, 0, 255).astype(np.uint8)
+    return image
 
 
 def smoothed(labels: npt.NDArray[np.int64], colours: Sequence[Sequence[int]], factor: int) -> Array:
@@ -42,7 +43,8 @@ def smoothed(labels: npt.NDArray[np.int64], colours: Sequence[Sequence[int]], fa
     painted = np.asarray(colours, dtype=np.float64)[labels]
     height, width = (side // factor for side in labels.shape)
     blocks = painted.reshape(height, factor, width, factor, -1).mean(axis=(1, 3))
-    return np.rint(blocks).astype(np.uint8).squeeze()
+    made: Array = np.rint(blocks).astype(np.uint8).squeeze()
+    return made
 
 
 def write_pair(root: Path, name: str, image: Array, mask: Array | PIL.Image.Image) -> Pair:

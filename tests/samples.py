@@ -74,10 +74,14 @@ def modest_network(**changes: Any) -> MFPNet:
     return network
 
 
-def short_network() -> MFPNet:
+def short_network(in_channels: int = 3) -> MFPNet:
     """`modest_network` with two stages, of both forms of graph: quicker to export."""
     return modest_network(
-        channels=(8, 12), strides=(4, 8), dilations=((1,), (2,)), sgcn=("simple", "glore")
+        channels=(8, 12),
+        strides=(4, 8),
+        dilations=((1,), (2,)),
+        sgcn=("simple", "glore"),
+        in_channels=in_channels,
     )
 
 

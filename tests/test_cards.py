@@ -120,3 +120,14 @@ def test_card_says_what_the_training_went_on_from(monkeypatch: pytest.MonkeyPatc
         text = printed(card_of(info, parameters=1, size=1), monkeypatch)
         assert ("went on from" in text) is shown
         assert started_from in text
+
+
+def test_weights_of_two_data_sets_have_the_limits_of_both() -> None:
+    limits = limits_of(replace(SCORED, data="idd_lite+camvid", classes=("road",) * 7))
+    assert limits[0].startswith("Hyderabad, Bangalore and their outskirts")
+    assert "; One city (Cambridge)" in limits[0]
+    assert limits[2].startswith("7 classes:")
+    both = "research use only, as IDD itself; research use only, as CamVid itself"
+    assert licence_of("idd_lite+camvid") == both
+    assert licence_of("camvid+camvid", ["research use only, as CamVid itself"]).count(";") == 0
+    assert licence_of("idd_lite+synthetic") == "research use only, as IDD itself"

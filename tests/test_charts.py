@@ -89,10 +89,25 @@ def test_confusion_is_normalised_by_row(tmp_path: Path) -> None:
         assert text.count(f"<!-- {name} -->") == 2
 
 
-def test_confusion_of_many_classes_has_no_numbers(tmp_path: Path) -> None:
-    names = [f"class {index}" for index in range(41)]
-    confusion_picture(np.eye(41), names, tmp_path / "m.svg")
-    assert "<!-- 100 -->" not in svg_of(tmp_path / "m.svg")
+def test_confusion_of_many_classes_draws_the_rarest_as_one(tmp_path: Path) -> None:
+    names = [f"class {index}" for index in range(1000)]
+    confusion_picture(np.diag(np.arange(1000)), names, tmp_path / "m.svg")
+    text = svg_of(tmp_path / "m.svg")
+    assert text.count("<!-- 961 others -->") == 2
+    assert text.count("<!-- class 999 -->") == 2
+    assert "<!-- class 960 -->" not in text
+    assert text.count("<!-- 100 -->") == 40
+
+
+def test_bars_of_many_classes_are_the_best_and_the_worst(tmp_path: Path) -> None:
+    names = [f"class {index}" for index in range(150)]
+    values = [None, *(index / 150 for index in range(149))]
+    iou_bars(names, {"only": values}, tmp_path / "b.svg")
+    text = svg_of(tmp_path / "b.svg")
+    assert "40 of 150 classes: the best and the worst" in text
+    for drawn, times in (("class 149", 1), ("class 130", 1), ("class 1", 1), ("class 75", 0)):
+        assert text.count(f"<!-- {drawn} -->") == times
+    assert "<!-- absent -->" not in text
 
 
 def test_confusion_of_another_size_is_refused(tmp_path: Path) -> None:

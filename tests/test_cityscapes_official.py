@@ -44,6 +44,7 @@ def nineteen_classes() -> Predictor:
     seen = torch.from_numpy(np.stack([street(seed)[0] for seed in range(4)])).permute(0, 3, 1, 2)
     with torch.no_grad():
         logits = network(normalise(seen, torch.tensor(INFO.mean), torch.tensor(INFO.std)))
+        assert network.classifier.bias is not None
         spread, mean = torch.std_mean(logits, dim=(0, 2, 3))
         network.classifier.weight /= spread[:, None, None, None]
         network.classifier.bias -= mean

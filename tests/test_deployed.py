@@ -130,8 +130,6 @@ def test_a_network_without_info_is_refused() -> None:
         Deployed(tiny_network(), pixels="uint8", output="logits")
 
 
-def test_a_network_that_takes_no_rgb_is_refused() -> None:
-    model = modest_network(in_channels=4)
-    model.info = dataclasses.replace(INFO, mean=(0.0,) * 4, std=(1.0,) * 4)
-    with pytest.raises(MfpnetError, match="takes 4 channels: exported files take RGB"):
-        Deployed(model, pixels="uint8", output="logits")
+def test_pixels_have_the_bits_of_the_network() -> None:
+    with pytest.raises(MfpnetError, match="--pixels is uint16, and the network takes 3 channels"):
+        Deployed(modest_network(), pixels="uint16", output="logits")

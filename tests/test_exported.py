@@ -26,6 +26,7 @@ from mfpnet.manifest import Manifest
 from mfpnet.pictures import Image
 from mfpnet.predict import Predictor
 from mfpnet.resizing import resize_image, resize_labels
+from mfpnet.rgb_view import rgb_view
 from samples import INFO, short_network
 
 FIXED = (48, 80)
@@ -53,7 +54,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def by_hand(image: Image, seen: tuple[int, int]) -> npt.NDArray[np.intp]:
     """Scaled to a size, mixed, brought back by PyTorch: the labels at the picture's own size."""
-    logits = torch.from_numpy(expected_logits(resize_image(image, seen)))
+    logits = torch.from_numpy(expected_logits(rgb_view(resize_image(image, seen))))
     size = (image.shape[0], image.shape[1])
     return resize(logits[None], size)[0].argmax(dim=0).numpy()
 
@@ -118,7 +119,7 @@ def test_long_thin_pictures_fit_too(files: dict[str, Path]) -> None:
 def test_labels_are_enlarged_by_the_nearest(files: dict[str, Path], name: str) -> None:
     predictor, image = Predictor(files[name]), noise(150, 180)
     seen = predictor.network_size((150, 180))
-    small = expected_logits(resize_image(image, seen)).argmax(axis=0).astype(np.uint8)
+    small = expected_logits(rgb_view(resize_image(image, seen))).argmax(axis=0).astype(np.uint8)
     expected = resize_labels(small, (150, 180))
     assert (predictor.predict(image).labels == expected).mean() > 0.995
 
@@ -127,7 +128,7 @@ def test_views_are_averaged_as_those_of_weights(files: dict[str, Path]) -> None:
     image = noise(64, 96)
     views = []
     for scale in (0.75, 1.0):
-        scaled = resize_image(image, (round(64 * scale), round(96 * scale)))
+        scaled = rgb_view(resize_image(image, (round(64 * scale), round(96 * scale))))
         for side in (1, -1):
             logits = torch.from_numpy(expected_logits(scaled[:, ::side]).copy())
             probability = resize(logits[None], (64, 96)).softmax(dim=1)
@@ -181,7 +182,7 @@ def test_an_answer_that_contradicts_the_manifest(tmp_path: Path) -> None:
 
 def test_labels_of_a_file_are_those_of_its_logits(files: dict[str, Path]) -> None:
     for name in ("any", "fixed", "labels", "fixed-labels"):
-        labels = ExportedEngine(files[name]).labels(noise(*FIXED))
+        labels = ExportedEngine(files[name]).labels(noise(*FIXED), FIXED)
         assert (labels == expected_logits(noise(*FIXED)).argmax(axis=0)).mean() > 0.995
 
 

@@ -23,7 +23,9 @@ from mfpnet.pictures import read_labels
 BOX = [[2, 2], [10, 2], [10, 8], [2, 8]]
 
 
-def shape(label: str, points: object = BOX, kind: str = "polygon", **more: Any) -> dict[str, Any]:
+def shape(
+    label: str, points: object = BOX, kind: object = "polygon", **more: Any
+) -> dict[str, Any]:
     return {"label": label, "points": points, "shape_type": kind, "group_id": None, **more}
 
 
@@ -165,6 +167,7 @@ def test_a_path_out_of_the_folder_is_refused(source: Path) -> None:
         (shape("cat", [[1, 1]], "circle"), "a circle that is not of two points"),
         (shape("cat", [[1, 1], [2, math.inf]], "circle"), "NaN"),
         (shape("cat", BOX, "cuboid"), r"no area (cuboid)"),
+        (shape("cat", BOX, [1]), "no area ([1])"),
         (shape(""), "without a label"),
         ("text", "no pairs"),
     ],

@@ -161,6 +161,7 @@ def test_training_on_two_data_sets(
     out = tmp_path / "run"
     assert run_cli("train", *given, *data, *extra, "--out", out) == 0
     info = load_model(str(out)).info
+    assert info is not None
     assert (info.data, info.split, info.classes) == ("idd_lite+camvid", "train", IDD_LITE.classes)
     assert info.input_size == SIZE
     assert info.licence == "research use only, as IDD itself; research use only, as CamVid itself"

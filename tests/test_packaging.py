@@ -41,6 +41,12 @@ def test_wheel_holds_the_weights_byte_for_byte(wheel: zipfile.ZipFile) -> None:
         assert wheel.read(path.relative_to(PACKAGE.parent).as_posix()) == path.read_bytes()
 
 
+def test_wheel_holds_the_maps_between_label_sets(wheel: zipfile.ZipFile) -> None:
+    maps = in_wheel(sorted((PACKAGE / "label_maps").iterdir()))
+    assert "mfpnet/label_maps/camvid-idd_lite.yaml" in maps
+    assert maps <= set(wheel.namelist())
+
+
 def test_wheel_is_typed_and_licensed(wheel: zipfile.ZipFile) -> None:
     names = wheel.namelist()
     assert "mfpnet/py.typed" in names

@@ -72,7 +72,7 @@ def test_command_is_understood(page: str, line: list[str]) -> None:
     """A mistake ends in SystemExit, which fails the test and names page and line."""
     options = parse(line)
     if isinstance(options, TrainOptions):
-        variant_config(options.variant)
+        variant_config(options.variant or "mfpnet")
         assert options.recipe is None or options.recipe in RECIPES
 
 

@@ -14,6 +14,7 @@ from mfpnet.errors import MfpnetError
 from mfpnet.labels import CAMVID, LabelSet
 from mfpnet.layers import resize
 from mfpnet.pictures import Image, Labels
+from mfpnet.pixel_format import Raster
 from mfpnet.predict import Predictor
 from mfpnet.reliability import calibrate, network_runs
 from mfpnet.resizing import resize_image
@@ -56,7 +57,7 @@ class Frames:
 class Mixer(Predictor):
     """Logits that are mixtures of red, green and blue: as sure as a trained network, and quick."""
 
-    def logits(self, pixels: Image) -> torch.Tensor:
+    def logits(self, pixels: Raster) -> torch.Tensor:
         mixture = torch.randn(11, 3, generator=torch.Generator().manual_seed(0)) * 8
         return torch.einsum("kc,hwc->khw", mixture, torch.from_numpy(pixels) / 255 - 0.5)[None]
 

@@ -22,7 +22,7 @@ def random_mask(seed: int, height: int, width: int, share: float) -> np.ndarray[
 def by_oracle(value: Any) -> np.ndarray[Any, Any]:
     with warnings.catch_warnings():  # of its way with numpy 2
         warnings.simplefilter("ignore", DeprecationWarning)
-        return np.asarray(oracle.decode(value)) == 1
+        return np.asarray(oracle.decode(value), dtype=np.bool_)
 
 
 masks = st.builds(

@@ -8,6 +8,7 @@ import pytest
 
 from mfpnet.errors import MfpnetError
 from mfpnet.pictures import Image
+from mfpnet.pixel_format import Raster
 from mfpnet.tiles import GRID, Cuts, Run, Tiling, blended_rows, cuts, tiled_labels, tiling_of
 
 Logits = npt.NDArray[np.float32]
@@ -17,12 +18,12 @@ def noise(height: int, width: int) -> Image:
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def local(pixels: Image) -> Logits:
+def local(pixels: Raster) -> Logits:
     """Each pixel by itself."""
     return pixels.transpose(2, 0, 1).astype(np.float32)
 
 
-def of_the_tile(pixels: Image) -> Logits:
+def of_the_tile(pixels: Raster) -> Logits:
     """Every pixel depends on all others of its tile, and on its place in it."""
     rows = np.arange(pixels.shape[0])[:, None] * np.float32(0.1)
     found: Logits = local(pixels) + pixels.mean(dtype=np.float32) + rows
@@ -106,7 +107,7 @@ def test_away_from_overlaps_a_pixel_is_what_its_only_tile_says() -> None:
 def test_every_tile_has_the_same_size() -> None:
     seen = set()
 
-    def run(pixels: Image) -> Logits:
+    def run(pixels: Raster) -> Logits:
         seen.add(pixels.shape)
         return local(pixels)
 

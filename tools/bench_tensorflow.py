@@ -31,6 +31,7 @@ from mfpnet.latency import interleaved_times, timing_of
 from mfpnet.options import check_at_least, parse_size
 from mfpnet.pictures import Image
 from mfpnet.records import environment
+from mfpnet.rgb_view import rgb_view
 from mfpnet.runners import REFERENCE, Array, Job, Runner
 from mfpnet.scenes import draw_scene
 from mfpnet.show import say, show_rows, warn
@@ -148,7 +149,7 @@ def pictures_for(options: Options, size: tuple[int, int]) -> tuple[Image, dict[s
     frames = CamVid(options.root, "test")
     count = min(options.frames or len(frames), len(frames))
     chosen = np.linspace(0, len(frames) - 1, count).round().astype(int).tolist()
-    pictures += [frames.load(number)[0] for number in chosen]
+    pictures += [rgb_view(frames.load(number)[0]) for number in chosen]
     for picture in pictures:
         if picture.shape[:2] != size:
             found = "x".join(map(str, picture.shape[:2]))

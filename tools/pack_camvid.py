@@ -27,6 +27,7 @@ from mfpnet.datasets import load_checked
 from mfpnet.errors import MfpnetError
 from mfpnet.files import write_atomically
 from mfpnet.pictures import Image, Labels, read_image, read_labels
+from mfpnet.rgb_view import rgb_view
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ def pack(camvid: Path, out: Path, *, quality: int, splits: tuple[str, ...]) -> P
     packed = Packed(0, 0, [])
     for dataset in [CamVid(camvid, split) for split in splits]:
         for index in range(len(dataset)):
-            image, target = load_checked(dataset, index)
+            pixels, target = load_checked(dataset, index)
+            image = rgb_view(pixels)
             name = dataset.frame_name(index)
             frame = out / dataset.split / f"{name}.jpg"
             packed.frame_bytes += _write_frame(frame, image, quality)

@@ -74,7 +74,15 @@ def ablate(
     rows = []
     for name in names:
         configs = [
-            RunConfig(name, recipe, recipe_values, data, evaluate_on, seed=seed, threads=threads)
+            RunConfig(
+                name,
+                recipe,
+                recipe_values,
+                data,
+                evaluate_on=evaluate_on,
+                seed=seed,
+                threads=threads,
+            )
             for seed in seeds
         ]
         runs = [_run(config, _run_folder(config, folder), console) for config in configs]

@@ -153,12 +153,13 @@ def _reason(error: Exception) -> str:
 
 def _check_input(backend: Backend, manifest: Manifest, path: Path) -> None:
     height, width = manifest.size or (None, None)
-    sides = (height, width, 3) if manifest.pixels == "uint8" else (3, height, width)
-    dtype = "uint8" if manifest.pixels == "uint8" else "float32"
+    channels = manifest.info.format.channels
+    planes = manifest.pixels == "float"
+    sides = (channels, height, width) if planes else (height, width, channels)
     shape_fits = len(backend.input_shape) == 4 and backend.input_shape[1:] == sides
     name_fits = backend.input_name in ("", _INPUT)
-    if not (shape_fits and name_fits and backend.input_dtype == dtype):
-        wanted = f"'{_INPUT}', {dtype} {_shape((None, *sides))}"
+    if not (shape_fits and name_fits and backend.input_dtype == manifest.dtype):
+        wanted = f"'{_INPUT}', {manifest.dtype} {_shape((None, *sides))}"
         raise MfpnetError(
             f"'{path}' takes another input than its manifest says: {_input_of(backend)}, and not "
             f"{wanted}. Something changed the file after its export: export it again."

@@ -14,7 +14,15 @@ import numpy as np
 import PIL.Image
 
 from mfpnet.errors import MfpnetError
-from mfpnet.pictures import decoded, file_header, opened, read_image, readable, sixteen_bits
+from mfpnet.pictures import (
+    decoded,
+    file_header,
+    opened,
+    picture_to_rgb,
+    read_image,
+    readable,
+    sixteen_bits,
+)
 from mfpnet.pixel_format import RGB, PixelFormat, Raster, format_of
 from mfpnet.png16 import decode_png16, png16_channels
 from mfpnet.rgb_view import rgb_view
@@ -115,7 +123,32 @@ def fitted(pixels: Raster, wanted: PixelFormat, called: str) -> Raster:
     raise mismatch(called, found, wanted)
 
 
-def from_pillow(picture: PIL.Image.Image, wanted: PixelFormat) -> Raster | None:
+def as_taken(image: Raster | PIL.Image.Image | str | Path, wanted: PixelFormat) -> Raster:
+    """A picture as a network takes it; a Pillow image or 8-bit RGB array as grey where that is.
+
+    Raises:
+        MfpnetError: as `read_bands`, or the array is another.
+    """
+    if isinstance(image, str | Path):
+        return read_bands(Path(image), wanted)
+    if isinstance(image, PIL.Image.Image):
+        own = _own_channels(image, wanted)
+        return fitted(picture_to_rgb(image), wanted, "the picture") if own is None else own
+    pixels = np.asarray(image)
+    if pixels.ndim == 2 and wanted.channels == 1:
+        pixels = pixels[..., None]
+    kinds = (wanted, RGB) if wanted == PixelFormat(1) else (wanted,)
+    fits = pixels.ndim == 3 and 0 not in pixels.shape and pixels.dtype in (np.uint8, np.uint16)
+    if fits and format_of(pixels) in kinds:
+        return fitted(pixels, wanted, "an image array")
+    colours = " RGB" if wanted == RGB else ""
+    raise MfpnetError(
+        f"an image array must be (H, W, {wanted.channels}) {wanted.dtype}{colours}; this one is "
+        f"{pixels.shape} {pixels.dtype}."
+    )
+
+
+def _own_channels(picture: PIL.Image.Image, wanted: PixelFormat) -> Raster | None:
     """An upright Pillow picture's own channels where they are what is wanted, else None."""
     if picture.mode.startswith("I;16") and wanted == PixelFormat(1, 16):
         return sixteen_bits("the picture", picture)[..., None]

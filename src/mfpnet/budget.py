@@ -10,7 +10,6 @@ import torch
 
 from mfpnet.building import build_network, build_stepper
 from mfpnet.device import choose_device
-from mfpnet.errors import MfpnetError
 from mfpnet.labels import LabelSet
 from mfpnet.objective import Objective
 from mfpnet.recommend import with_epochs
@@ -20,7 +19,9 @@ from mfpnet.transforms import Augmentation, augment
 TRIED = 4
 
 
-def fitted(config: RunConfig, labels: LabelSet, frames: int, minutes: float) -> RunConfig:
+def fitted(
+    config: RunConfig, labels: LabelSet, frames: int, minutes: float, channels: int = 3
+) -> RunConfig:
     """The set-up with as many epochs as take so long on this machine, at least one.
 
     A few steps with noise are timed; reading the frames and the evaluation come on top.
@@ -30,29 +31,26 @@ def fitted(config: RunConfig, labels: LabelSet, frames: int, minutes: float) -> 
         labels: of the data.
         frames: how many are trained on.
         minutes: of training.
-
-    Raises:
-        MfpnetError: no minutes at all.
+        channels: of the frames.
     """
-    if not minutes > 0:
-        raise MfpnetError(f"--minutes is {minutes:g}: give a number above 0.")
     if config.threads:
         torch.set_num_threads(config.threads)
-    steps = 60 * minutes / step_seconds(config, labels)
+    steps = 60 * minutes / step_seconds(config, labels, channels)
     batch = min(config.recipe.batch_size, frames)
     epochs = int(steps / (frames // batch))
     return replace(config, recipe=with_epochs(config.recipe, frames, epochs))
 
 
-def step_seconds(config: RunConfig, labels: LabelSet) -> float:
+def step_seconds(config: RunConfig, labels: LabelSet, channels: int = 3) -> float:
     """How long a step of a run takes on its device, with every part of its loss."""
     recipe, device = config.recipe, choose_device(config.device)
-    model = build_network(config, labels, device, resume=True)
+    model = build_network(config, labels, device, in_channels=channels, resume=True)
     stepper = build_stepper(config, model, recipe.batch_size, device)
     shape = (recipe.batch_size, *recipe.crop_size)
-    images = torch.randint(0, 256, (shape[0], 3, *shape[1:]), dtype=torch.uint8, device=device)
+    place = (shape[0], channels, *shape[1:])
+    images = torch.randint(0, 256, place, dtype=torch.uint8, device=device)
     targets = torch.randint(0, labels.num_classes, shape, device=device)
-    ones = torch.ones(3, device=device)
+    ones = torch.ones(channels, device=device)
     objective = Objective(
         recipe, weight=None, ignore_index=labels.ignore_index, progress=lambda: 1.0
     )

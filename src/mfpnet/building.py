@@ -47,7 +47,7 @@ def read_data(
         )
     if config.evaluate_on is None:
         return store, None
-    watch = open_dataset(config.evaluate_on)
+    watch = open_dataset(config.evaluate_on.read_as(store.format))
     check_watched(store, watch, allow_overlap=config.allow_overlap)
     return store, watch
 
@@ -66,6 +66,7 @@ def build_network(
     labels: LabelSet,
     device: torch.device,
     *,
+    in_channels: int = 3,
     resume: bool = False,
     on_note: Callable[[str], None] | None = None,
 ) -> nn.Module:
@@ -75,6 +76,7 @@ def build_network(
         config: the run's.
         labels: the classes it is to learn.
         device: where it goes.
+        in_channels: of the frames.
         resume: its weights will be restored: leave those to start from alone.
         on_note: told what happens to weights of other classes.
 
@@ -82,7 +84,7 @@ def build_network(
         MfpnetError: no such network, or weights to start from that do not fit.
     """
     torch.manual_seed(config.seed)
-    network = create_network(config.variant, labels.num_classes)
+    network = create_network(config.variant, labels.num_classes, in_channels)
     if config.init and not resume:  # what is restored takes its place, wherever it is by then
         note = start_from(config.init, network, labels)
         if note and on_note:
@@ -165,12 +167,14 @@ def build_info(config: RunConfig, store: FrameStore, *, resume: bool = False) ->
     licences = [read_info(weights).licence for weights in learnt_from]
     sources = (config.data, *config.extra)
     data = "+".join(source.title for source in sources)
+    digits = 4 if store.format.bits == 8 else 7
     return ModelInfo(
         variant=config.variant,
         classes=store.labels.classes,
         palette=store.labels.palette,
-        mean=tuple(round(value, 4) for value in store.mean.tolist()),
-        std=tuple(round(value, 4) for value in store.std.tolist()),
+        mean=tuple(round(value, digits) for value in store.mean.tolist()),
+        std=tuple(round(value, digits) for value in store.std.tolist()),
+        bits=store.format.bits,
         ignore_index=store.labels.ignore_index,
         input_size=store.size,
         data=data,

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from mfpnet.condensed import listed
 from mfpnet.info import ModelInfo
 
 _LICENCES = {
+    "ade20k": "non-commercial research and teaching only, as ADE20K's pictures themselves",
     "camvid": "research use only, as CamVid itself",
+    "cityscapes": "non-commercial use only, as Cityscapes itself",
     "idd_lite": "research use only, as IDD itself",
     "synthetic": "no limit: the scenes are drawn by mfpnet",
 }
 # Where the frames of data come from.
 _PLACES = {
     "camvid": "One city (Cambridge), seen from a car by daylight and at dusk",
+    "cityscapes": "Cities of Germany and its neighbours, seen from a car by day in fair weather",
     "idd_lite": "Hyderabad, Bangalore and their outskirts, seen from a car by daylight",
 }
 _LIMITS = {
@@ -48,10 +52,10 @@ def limits_of(info: ModelInfo) -> list[str]:
     scored = list(zip(info.classes, info.iou, strict=False))
     weak = sorted((iou, name) for name, iou in scored if iou is not None and iou < WEAK_IOU)
     if weak:
-        named = ", ".join(f"{name} {100 * iou:.0f}" for iou, name in weak)
+        named = listed([f"{name} {100 * iou:.0f}" for iou, name in weak])
         limits.append(f"Weak classes, more often wrong than right (IoU in %): {named}.")
     if absent := [name for name, iou in scored if iou is None]:
-        limits.append(f"Not scored, because {info.score_on} has none: {', '.join(absent)}.")
+        limits.append(f"Not scored, because {info.score_on} has none: {listed(absent)}.")
     return limits
 
 

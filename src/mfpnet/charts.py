@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mfpnet.canvas import INK, PALE_INK, SERIES, new_figure, save_figure, tidy
+from mfpnet.condensed import best_and_worst, with_others
 from mfpnet.errors import MfpnetError
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _ABSENT = "#eceef1"
+# Rows of a chart that one can still read.
+MOST_ROWS = 40
 _SMOOTH_FROM = 60  # points; fewer than this are readable as they are
 _PANELS = (
     ("loss", "training loss", 1.0, 1.4),
@@ -58,8 +61,9 @@ def training_curves(records: Sequence[Mapping[str, object]], path: Path) -> None
 def confusion_picture(counts: npt.ArrayLike, classes: Sequence[str], path: Path) -> None:
     """Draw a confusion matrix (C, C), rows = target, as a heat map of the share of each row.
 
-    The numbers are percent of the row's pixels; a class that the target does not have is grey.
-    Beyond 40 classes the numbers are left out. The suffix of ``path`` chooses the format.
+    The numbers are percent of the row's pixels; a class that the target does not have is grey. Of
+    more than 40 classes those with the fewest target pixels are drawn as one. The suffix of
+    ``path`` chooses the format.
 
     Raises:
         ValueError: ``counts`` is not C x C for C ``classes``.
@@ -69,15 +73,15 @@ def confusion_picture(counts: npt.ArrayLike, classes: Sequence[str], path: Path)
     size = len(classes)
     if matrix.shape != (size, size):
         raise ValueError(f"{size} classes need counts of {size} x {size}, not {matrix.shape}")
+    matrix, names = with_others(matrix, classes, MOST_ROWS)
     totals = matrix.sum(axis=1, keepdims=True)
     shares = np.divide(matrix, totals, out=np.full_like(matrix, np.nan), where=totals > 0)
-    side = max(1.8 + 0.46 * min(size, 40), 4.6)
+    side = max(1.8 + 0.46 * len(names), 4.6)
     figure = new_figure(side, side)
     axes = figure.subplots()
     _draw_heat(axes, shares)
-    _name_both_axes(axes, classes)
-    if size <= 40:
-        _write_shares(axes, shares)
+    _name_both_axes(axes, names)
+    _write_shares(axes, shares)
     save_figure(figure, path)
 
 
@@ -86,8 +90,8 @@ def iou_bars(
 ) -> None:
     """Draw the IoU of every class, 0 to 1, as one bar for each of the named series.
 
-    None means that the class is absent, and is written so. The suffix of ``path`` chooses the
-    format.
+    None means that the class is absent, and is written so. Of more than 40 classes the best and the
+    worst of the first series are drawn. The suffix of ``path`` chooses the format.
 
     Raises:
         ValueError: no series, or one whose length is not that of ``classes``.
@@ -96,17 +100,20 @@ def iou_bars(
     lengths = {name: len(values) for name, values in series.items()}
     if not series or set(lengths.values()) != {len(classes)}:
         raise ValueError(f"{len(classes)} classes need series of that length, not {lengths}")
+    shown = best_and_worst(next(iter(series.values())), MOST_ROWS)
     row = 0.24 * len(series) + 0.14
-    figure = new_figure(8.0, 1.3 + row * len(classes))
+    figure = new_figure(8.0, 1.3 + row * len(shown))
     axes = figure.subplots()
     thickness = 0.8 / len(series)
     for index, (name, values) in enumerate(series.items()):
         offset = (index - (len(series) - 1) / 2) * thickness
-        _draw_bars(axes, values, offset, thickness, SERIES[index % len(SERIES)], name)
-    axes.set_yticks(range(len(classes)), classes)
-    axes.set_ylim(len(classes) - 0.45, -0.55)
+        chosen = [values[place] for place in shown]
+        _draw_bars(axes, chosen, offset, thickness, SERIES[index % len(SERIES)], name)
+    axes.set_yticks(range(len(shown)), [classes[place] for place in shown])
+    axes.set_ylim(len(shown) - 0.45, -0.55)
     axes.set_xlim(0, 107)
-    tidy(axes, "IoU in %", grid="x")
+    few = f", {len(shown)} of {len(classes)} classes: the best and the worst"
+    tidy(axes, "IoU in %" + (few if len(shown) < len(classes) else ""), grid="x")
     axes.spines["left"].set_color(PALE_INK)
     if len(series) > 1:
         _legend_above(figure, len(series))

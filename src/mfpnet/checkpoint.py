@@ -136,7 +136,7 @@ def load_model(name_or_path: str | Path, model: str | None = None) -> Network:
     tensors, header = _read_safetensors(path)
     info, own = _parse_header(header, path)
     check_consent(model, header.get("model"), path)
-    network = own or foreign_network(header["model"], len(info.classes))
+    network = own or foreign_network(header["model"], len(info.classes), len(info.mean))
     network.info = info
     load_tensors(network, tensors, path)
     return network.eval()

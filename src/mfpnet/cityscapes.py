@@ -12,6 +12,7 @@ from mfpnet.cityscapes_labels import CITYSCAPES, label_ids_of_colours, train_ids
 from mfpnet.errors import MfpnetError, unknown_name
 from mfpnet.pairs import Pair, PairedFiles
 from mfpnet.pictures import Image, Labels, read_image, read_labels
+from mfpnet.pixel_format import Raster
 
 # Where the labels of each split lie; those of test are not public.
 LABELS_IN = {"train": "gtFine", "val": "gtFine", "test": "gtFine", "train_extra": "gtCoarse"}
@@ -46,7 +47,7 @@ class Cityscapes(PairedFiles):
         self.scored = not any(_split_of(part) == UNSCORED for part in parts)
         super().__init__("cityscapes", split, CITYSCAPES, pairs, read_mask)
 
-    def load(self, index: int) -> tuple[Image, Labels]:
+    def load(self, index: int) -> tuple[Raster, Labels]:
         """The frame (H, W, 3) and its train ids (H, W).
 
         Raises:

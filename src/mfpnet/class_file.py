@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -110,13 +111,13 @@ class ClassFile:
         if self.place and self.place.is_file():
             values = ", ".join(shown_value(v, self.masks) for v in (*self.ignore, *sorted(counts)))
             return (
-                f"If they are no class, write `ignore: [{values}]` in {self.place}; else add them "
+                f"If that is no class, write `ignore: [{values}]` in {self.place}; else add it "
                 f"to the `{'colour' if self.masks == 'colour' else 'id'}` of one."
             )
-        folder = self.place.parent if self.place else "DIR"
+        folder = shlex.quote(str(self.place.parent)) if self.place else "DIR"
         values = " ".join(argument(value, self.masks) for value in sorted(counts))
         return (
-            f"If they are no class, run: mfpnet data inspect --data {folder} --write --ignore "
+            f"If that is no class, run: mfpnet data inspect --data {folder} --write --ignore "
             f"{values}"
         )
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from mfpnet.camvid_labels import CAMVID_ALL
 from mfpnet.cityscapes_labels import LABELS
 from mfpnet.class_rows import Masks
 from mfpnet.label_files import LabelFile, NamedLabel
 from mfpnet.labels import CAMVID, Colour, LabelSet, code_colour, colour_code
 from mfpnet.voc import VOC
 
+BACKGROUND = "background"
 _COLOUR_NAMES = {
-    0x000000: "background",
+    0x000000: BACKGROUND,
     0xFFFFFF: "white",
     0x808080: "grey",
     0xFF0000: "red",
@@ -84,7 +86,7 @@ def name_classes(found: Found, file: LabelFile | None) -> Named:
         known = known_colours({*found.classes, *found.ignore})
         return _from_known(found, known) if known else _from_colours(found, notes)
     if found.masks == "binary":
-        return Named({0: "background", 255: "foreground"}, {0: (0, 0, 0)}, found.ignore, notes)
+        return Named({0: BACKGROUND, 255: "foreground"}, {0: (0, 0, 0)}, found.ignore, notes)
     names = {value: f"class {value}" for value in found.classes}
     colours = {value: found.palette[value] for value in names if value in found.palette}
     distinct = len(set(colours.values())) == len(names)
@@ -116,7 +118,8 @@ def known_colours(found: Collection[int]) -> KnownColours | None:
 def _known_sets() -> tuple[KnownColours, ...]:
     # VOC's colour map is also many a tool's default, so most of its classes must be there.
     return (
-        _known("CamVid's 11 classes", CAMVID, (0, 0, 0), 5),
+        _known("CamVid with 11 classes", CAMVID, (0, 0, 0), 5),
+        _known("CamVid with 32 classes", CAMVID_ALL, (0, 0, 0), 8),
         _cityscapes(),
         _known("Pascal VOC", VOC, (224, 224, 192), 14),
     )
@@ -138,8 +141,8 @@ def _from_known(found: Found, known: KnownColours) -> Named:
     """The whole set, in its own order, so that other data of it has the same classes."""
     colours = {code: code_colour(code) for code in known.names}
     note = (
-        f"names and void are {known.title}', by the colours. Change the names if these are other "
-        f"classes."
+        f"names and void are those of {known.title}, which has these colours. Change the names if "
+        f"these are other classes."
     )
     return Named(known.names, colours, known.void, (note,))
 

@@ -4,21 +4,38 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import tyro
 
-from mfpnet.data_options import DataOptions
+from mfpnet.data_options import CheckOptions, DrawOptions, InspectOptions
 from mfpnet.deploy_options import BenchmarkOptions, ExportOptions
 from mfpnet.errors import MfpnetError
+from mfpnet.evaluate_options import EvaluateOptions
+from mfpnet.import_options import ImportOptions
 from mfpnet.options import (
     AblateOptions,
     DemoOptions,
-    EvaluateOptions,
     InfoOptions,
     PredictOptions,
     TrainOptions,
 )
+
+DataVerb = (
+    Annotated[InspectOptions, tyro.conf.subcommand("inspect")]
+    | Annotated[CheckOptions, tyro.conf.subcommand("check")]
+    | Annotated[ImportOptions, tyro.conf.subcommand("import")]
+    | Annotated[DrawOptions, tyro.conf.subcommand("draw")]
+)
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Inspect, check, import or draw data."""
+
+    action: DataVerb
+
 
 Verb = (
     Annotated[InfoOptions, tyro.conf.subcommand("info")]
@@ -44,7 +61,11 @@ def parse(arguments: Sequence[str] | None = None) -> Any:
         prog="mfpnet",
         description="MFPNet, semantic segmentation in a megabyte.",
         args=given or ["--help"],
-        config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+        config=(
+            tyro.conf.OmitArgPrefixes,
+            tyro.conf.OmitSubcommandPrefixes,
+            tyro.conf.FlagCreatePairsOff,
+        ),
     )
 
 
@@ -75,7 +96,11 @@ def _run(options: Any) -> int:
         AblateOptions: verbs.ablate,
         BenchmarkOptions: deploy_verbs.benchmark,
         ExportOptions: deploy_verbs.export,
-        DataOptions: data_verbs.data,
+        InspectOptions: data_verbs.inspect,
+        CheckOptions: data_verbs.check,
+        ImportOptions: data_verbs.import_labels,
+        DrawOptions: data_verbs.draw,
         DemoOptions: verbs.demo,
     }
-    return verbs_of[type(options)](options)
+    chosen = options.action if isinstance(options, DataOptions) else options
+    return verbs_of[type(chosen)](chosen)

@@ -48,7 +48,7 @@ def find_coco_files(source: Path) -> tuple[list[CocoFile], list[str]]:
     of the same pictures.
 
     Raises:
-        MfpnetError: no such file; of a file that is named, why it is none.
+        MfpnetError: no such file, or one that is no JSON; of a file that is named, why it is none.
     """
     if source.is_file():
         return [read_coco(source)], []
@@ -69,13 +69,11 @@ def find_coco_files(source: Path) -> tuple[list[CocoFile], list[str]]:
 
 
 def _readable(paths: Sequence[Path]) -> tuple[list[CocoFile], list[str]]:
-    files, faults = [], []
-    for path in paths:
-        try:
-            files.append(read_coco(path))
-        except MfpnetError as error:
-            faults.append(str(error))
-    return files, faults
+    """Those that are COCO's, and what the others are; a broken one could be a whole split."""
+    read = {path: read_json(path) for path in paths}
+    faults = {path: fault for path, values in read.items() if (fault := _fault(values))}
+    files = [_coco_file(path, values) for path, values in read.items() if path not in faults]
+    return files, [_told(path, fault) for path, fault in faults.items()]
 
 
 def read_coco(path: Path) -> CocoFile:
@@ -86,7 +84,15 @@ def read_coco(path: Path) -> CocoFile:
     """
     values = read_json(path)
     if fault := _fault(values):
-        raise MfpnetError(f"'{path}' is no COCO file with segmentations: {fault}.")
+        raise MfpnetError(_told(path, fault))
+    return _coco_file(path, values)
+
+
+def _told(path: Path, fault: str) -> str:
+    return f"'{path}' is no COCO file with segmentations: {fault}."
+
+
+def _coco_file(path: Path, values: dict[str, Any]) -> CocoFile:
     names = _category_names(path, values)
     known = {image["id"] for image in values["images"]}
     objects: dict[object, list[dict[str, Any]]] = {}

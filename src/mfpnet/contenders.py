@@ -20,7 +20,7 @@ from mfpnet.foreign import file_name
 from mfpnet.openvino_backend import OpenVinoBackend
 from mfpnet.pictures import Image
 from mfpnet.runners import ON_CPU, ON_GPU, Array, Job, Runner, torch_runner
-from mfpnet.subjects import Subject, names_weights, subject_of
+from mfpnet.subjects import Subject, check_measurable, names_weights, subject_of
 from mfpnet.writing import SUFFIXES, write_exported
 
 # The runtime of each exported format, all on the CPU.
@@ -130,6 +130,8 @@ def file_runner(path: Path, job: Job, *, bf16: bool = False) -> Runner:
         if bf16
         else open_backend(path, threads=job.threads, foreign=True)
     )
+    if backend.manifest:
+        check_measurable(backend.manifest.info, str(path))
     _check_fits(path, backend, job)
 
     def load(pictures: Image) -> Array:

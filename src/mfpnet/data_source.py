@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from mfpnet.pixel_format import PixelFormat
 
 ON_DISK = ("ade20k", "camvid", "cityscapes", "idd_lite", "voc")
 DATASETS = (*ON_DISK, "synthetic")
@@ -41,6 +43,11 @@ class DataSource:
     frames: int | None = None
     channels: int | None = None
     bits: int | None = None
+
+    def read_as(self, frames: PixelFormat) -> DataSource:
+        """The same, its frames as a network takes them where it does not say itself."""
+        channels, bits = self.channels or frames.channels, self.bits or frames.bits
+        return replace(self, channels=channels, bits=bits)
 
     @property
     def title(self) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from mfpnet.errors import MfpnetError
 from mfpnet.labels import LabelSet
 from mfpnet.pictures import Labels
-from mfpnet.pixel_format import Raster
+from mfpnet.pixel_format import RGB, PixelFormat, Raster, format_of
 
 
 class Dataset(Protocol):
@@ -82,6 +82,15 @@ def problems(dataset: Dataset) -> Iterator[tuple[int, str | None]]:
             yield index, str(error)
         else:
             yield index, None
+
+
+def frame_format(dataset: Dataset) -> PixelFormat:
+    """The pixels of the first frame, which all have; RGB of a data set without frames.
+
+    Raises:
+        MfpnetError: the frame cannot be read.
+    """
+    return format_of(dataset.load(0)[0]) if len(dataset) else RGB
 
 
 def fingerprint(image: Raster) -> bytes:

@@ -15,6 +15,7 @@ from mfpnet.known_recipes import get_recipe
 from mfpnet.picture_files import predict_files
 from mfpnet.pictures import write_png
 from mfpnet.predict import Predictor
+from mfpnet.rgb_view import rgb_view
 from mfpnet.runs import RunConfig
 from mfpnet.sources import open_dataset
 from mfpnet.train import train
@@ -73,8 +74,8 @@ def _sheet(predictor: Predictor, scenes: Dataset) -> Any:
     cells, titles = [], []
     palette = scenes.labels.palette
     for index in range(len(scenes)):
-        image, target = scenes.load(index)
-        labels = predictor.predict(image).labels
+        frame, target = scenes.load(index)
+        image, labels = rgb_view(frame), predictor.predict(frame).labels
         cells += [image, colour_labels(target, palette), blend(image, labels, palette, 0.6)]
         titles += [scenes.frame_name(index), "target", "prediction"]
     return side_by_side(cells, titles, columns=3)

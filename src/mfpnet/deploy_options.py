@@ -89,8 +89,11 @@ class ExportOptions:
     """fp16 halves the file, int8 quarters it; what that costs is in the report."""
     output: Literal["logits", "labels"] = "logits"
     """logits: float32 (N, classes, H, W); labels: uint8 (N, H, W), faster."""
-    pixels: Literal["uint8", "float"] = "uint8"
-    """RGB as uint8 (N, H, W, 3), 0 to 255, or as float32 (N, 3, H, W), 0 to 1."""
+    pixels: Annotated[
+        Literal["uint8", "uint16", "float"] | None,
+        arg(metavar="{uint8,uint16,float}", help_behavior_hint="(default: the network's bits)"),
+    ] = None
+    """Pictures as integers (N, H, W, channels), or as float32 (N, channels, H, W), 0 to 1."""
     batch: Annotated[int, arg(metavar="N")] = 1
     """Pictures that it takes at once."""
     out: Annotated[

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from mfpnet import deploy_options as given
 from mfpnet.errors import MfpnetError
+from mfpnet.export_sources import fitted_sources, scored_source, taken_pixels
 from mfpnet.files import write_json
 from mfpnet.info import ModelInfo
 from mfpnet.options import check_at_least, parse_size
-from mfpnet.setups import check_calibration, check_exportable, data_source, watched_source
+from mfpnet.setups import check_exportable
 from mfpnet.show import announce, counted, percent, progress, say, show_rows, warn
 
 if TYPE_CHECKING:
@@ -86,10 +87,12 @@ def _exported(
     options: given.ExportOptions, network: Network, path: Path, size: tuple[int, int] | None
 ) -> dict[str, Any]:
     """A file whose numbers are the network's."""
+    from mfpnet.deployed import info_of
     from mfpnet.export import export
     from mfpnet.sources import open_dataset
 
-    source = data_source(options.data, options.split)
+    info = info_of(network)
+    source = scored_source(options, info)
     return export(
         network,
         path,
@@ -97,7 +100,7 @@ def _exported(
         size=size,
         precision=options.precision,
         output=options.output,
-        pixels=options.pixels,
+        pixels=taken_pixels(options, info),
         batch=options.batch,
         threads=options.threads,
         data=None if options.data.data == "synthetic" else open_dataset(source),
@@ -111,17 +114,17 @@ def _quantised(
     from mfpnet.deployed import info_of
     from mfpnet.sources import open_dataset
 
-    source = data_source(options.data, options.calibrate_split)
-    check_calibration(info_of(network).data, options.data)
+    info = info_of(network)
+    training, unseen = fitted_sources(options, info)
     from mfpnet.quantise import Target, quantise
 
     if options.batch != 1:
         raise MfpnetError(f"--batch is {options.batch}: int8 files take one picture at a time.")
     report = quantise(
         network,
-        Target(path, options.format, size, options.output, options.pixels),
-        open_dataset(source),
-        open_dataset(watched_source(options.data, options.split)),
+        Target(path, options.format, size, options.output, taken_pixels(options, info)),
+        open_dataset(training),
+        open_dataset(unseen),
         frames=options.calibrate,
         max_drop=options.max_drop,
         threads=options.threads,

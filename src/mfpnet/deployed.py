@@ -13,7 +13,7 @@ from mfpnet.inference_form import InferenceMFPNet, to_inference_form
 from mfpnet.info import ModelInfo
 from mfpnet.labelling import labels_from_coarse
 from mfpnet.layers import spatial_size
-from mfpnet.manifest import Output, Pixels
+from mfpnet.manifest import Output, Pixels, check_pixels
 from mfpnet.model import MFPNet
 from mfpnet.variants import Network
 
@@ -24,10 +24,10 @@ _BYTE_CLASSES = 255
 class Deployed(nn.Module):
     """A trained network from pixels to its answer, in its inference form.
 
-    Input, by `pixels`: "uint8" is (N, H, W, 3) RGB in 0 to 255, "float" is (N, 3, H, W) RGB in 0 to
-    1. Output, by `output`: "logits" is float32 (N, C, H, W), "labels" is uint8 (N, H, W), int32
-    beyond 255 classes. Any H and W from 32 up. After `.half()` it computes in float16, and its
-    input and output stay what they are.
+    Input, by `pixels`: "uint8" is (N, H, W, channels) in 0 to 255, "uint16" the same in 0 to 65535,
+    "float" is (N, channels, H, W) in 0 to 1; three channels are RGB. Output, by `output`: "logits"
+    is float32 (N, C, H, W), "labels" is uint8 (N, H, W), int32 beyond 255 classes. Any H and W from
+    32 up. After `.half()` it computes in float16, and its input and output stay what they are.
 
     Args:
         model: a network with `info`; it is copied, and stays as it is.
@@ -35,7 +35,8 @@ class Deployed(nn.Module):
             runtimes that know tensors of fixed shape only.
 
     Raises:
-        MfpnetError: the network has no `info`, or one of the names is unknown.
+        MfpnetError: the network has no `info`, one of the names is unknown, or `pixels` has other
+            bits than the network.
     """
 
     offset: Tensor
@@ -49,6 +50,7 @@ class Deployed(nn.Module):
             if name not in get_args(known):
                 raise unknown_name(kind, name, get_args(known))
         self.info = info_of(model)
+        check_pixels(pixels, self.info)
         self.pixels, self.output, self.straight = pixels, output, straight
         unit = 255.0 if pixels == "uint8" else 1.0
         self.register_buffer("offset", unit * _per_channel(self.info.mean))
@@ -60,8 +62,10 @@ class Deployed(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """See the class."""
-        if self.pixels == "uint8":
+        if self.pixels != "float":
             image = image.permute(0, 3, 1, 2)
+        if self.pixels == "uint16":  # float16 ends below 65535
+            image = image.to(torch.float32) / 65535.0
         image = image.to(self.offset.dtype) - self.offset
         if self.scale is not None:
             image = image * self.scale
@@ -71,7 +75,7 @@ class Deployed(nn.Module):
         return logits.float()
 
     def _labels(self, image: Tensor) -> Tensor:
-        """(N, 3, H, W) about zero -> (N, H, W)."""
+        """(N, channels, H, W) about zero -> (N, H, W)."""
         size = spatial_size(image)
         known = not any(isinstance(side, torch.SymInt) for side in size)
         if known and not self.straight and isinstance(self.network, InferenceMFPNet):
@@ -85,27 +89,24 @@ def info_of(model: Network) -> ModelInfo:
     """What travels with a network's weights.
 
     Raises:
-        MfpnetError: it has none, and an exported file without would not know its classes; or the
-            network takes something else than RGB.
+        MfpnetError: it has none, and an exported file without would not know its classes.
     """
     if model.info is None:
         raise MfpnetError(
             "the network has no info (classes, palette, mean, std): take it from load_model, or "
             "set model.info."
         )
-    if len(model.info.mean) != 3:
-        raise MfpnetError(
-            f"the network takes {len(model.info.mean)} channels: exported files take RGB pictures."
-        )
     return model.info
 
 
-def example_input(pixels: Pixels, size: tuple[int, int], batch: int = 1) -> Tensor:
+def example_input(
+    pixels: Pixels, size: tuple[int, int], batch: int = 1, channels: int = 3
+) -> Tensor:
     """An input of the right shape and type, all mid-grey; for tracers."""
-    height, width = size
-    if pixels == "uint8":
-        return torch.full((batch, height, width, 3), 128, dtype=torch.uint8)
-    return torch.full((batch, 3, height, width), 0.5)
+    if pixels == "float":
+        return torch.full((batch, channels, *size), 0.5)
+    grey, kind = (128, torch.uint8) if pixels == "uint8" else (32768, torch.uint16)
+    return torch.full((batch, *size, channels), grey, dtype=kind)
 
 
 def _per_channel(values: tuple[float, ...]) -> Tensor:

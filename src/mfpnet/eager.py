@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -13,14 +14,18 @@ from mfpnet.checkpoint import load_model
 from mfpnet.device import choose_device, used_device
 from mfpnet.enlarge import Logits, enlarged_labels, strip_ranges
 from mfpnet.errors import MfpnetError
-from mfpnet.inference_form import to_inference_form
+from mfpnet.inference_form import InferenceMFPNet, to_inference_form
 from mfpnet.info import ModelInfo
 from mfpnet.layers import resize
 from mfpnet.model import MFPNet
-from mfpnet.pictures import Image, Labels
+from mfpnet.pictures import Labels
+from mfpnet.pixel_format import Raster, storable
 from mfpnet.transforms import normalise
 from mfpnet.variants import Network
 from mfpnet.whole_picture import told_of_picture
+
+# A quarter of a gigabyte of float32 logits.
+MOST_VALUES = 64_000_000
 
 
 class EagerEngine:
@@ -52,20 +57,30 @@ class EagerEngine:
         """What a record says about where something ran."""
         return used_device(self.device)
 
-    @torch.inference_mode()
-    def logits(self, pixels: Image) -> Tensor:
-        """(H, W, 3) uint8 -> (1, C, H, W) float32 on the device."""
-        batch = torch.from_numpy(np.array(pixels, order="C")).to(self.device).permute(2, 0, 1)
-        logits: Tensor = self._form(normalise(batch[None], self._mean, self._std))
-        return logits.float()
+    def logits(self, pixels: Raster) -> Tensor:
+        """(H, W, channels) uint8 or uint16 -> (1, C, H, W) float32 on the device."""
+        return self._found(self._form, pixels)
 
-    def told_of(self, picture: Image) -> AbstractContextManager[None]:
+    @torch.inference_mode()
+    def _found(self, form: Callable[[Tensor], Tensor], pixels: Raster) -> Tensor:
+        given = np.array(storable(pixels), order="C")
+        batch = torch.from_numpy(given).to(self.device).permute(2, 0, 1)
+        return form(normalise(batch[None], self._mean, self._std)).float()
+
+    def told_of(self, picture: Raster) -> AbstractContextManager[None]:
         """Within it, pictures are taken for tiles of this one, which is given in reduced form."""
         return told_of_picture(self._form, lambda: self.logits(picture))
 
-    def labels(self, pixels: Image) -> Labels:
-        """(H, W, 3) uint8 -> (H, W) labels."""
-        return self.labels_at(self.logits(pixels), (pixels.shape[0], pixels.shape[1]))
+    def labels(self, pixels: Raster, size: tuple[int, int]) -> Labels:
+        """(h, w, channels) uint8 or uint16 -> labels (H, W) of a picture of this size.
+
+        With many classes the logits of (h, w) would take gigabytes: those of the network's own
+        stride are brought to (H, W) then, a few rows at a time.
+        """
+        many = len(self.info.classes) * pixels.shape[0] * pixels.shape[1] > MOST_VALUES
+        if many and isinstance(self._form, InferenceMFPNet):
+            return self.labels_at(self._found(self._form.coarse_logits, pixels), size)
+        return self.labels_at(self.logits(pixels), size)
 
     def labels_at(self, logits: Tensor, size: tuple[int, int]) -> Labels:
         """Logits (1, C, h, w) -> labels (H, W) of a picture of this size."""

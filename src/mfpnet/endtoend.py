@@ -17,6 +17,7 @@ from mfpnet.files import write_atomically
 from mfpnet.latency import Key, timing_of
 from mfpnet.pictures import read_image, write_png
 from mfpnet.resizing import resize_image
+from mfpnet.rgb_view import rgb_view
 from mfpnet.runners import Runner
 from mfpnet.scenes import draw_scene
 
@@ -77,7 +78,7 @@ def _one(runner: Runner, picture: Path, size: tuple[int, int], out: Path) -> lis
     marks = [time.perf_counter()]
     image = read_image(picture)
     marks.append(time.perf_counter())
-    batch = resize_image(image, size)[None]
+    batch = rgb_view(resize_image(image, size))[None]
     marks.append(time.perf_counter())
     answer = runner.fetch(runner.run(runner.load(batch)))[0]
     marks.append(time.perf_counter())

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 from mfpnet.enlarge import Logits
 from mfpnet.info import ModelInfo
-from mfpnet.pictures import Image, Labels
+from mfpnet.pictures import Labels
+from mfpnet.pixel_format import Raster
 
 
 class Engine(Protocol):
@@ -34,14 +35,14 @@ class Engine(Protocol):
     def where(self) -> dict[str, object]:
         """What a record says about where something ran."""
 
-    def logits(self, pixels: Image) -> Any:
-        """(H, W, 3) uint8 -> (1, C, H, W) float32."""
+    def logits(self, pixels: Raster) -> Any:
+        """(H, W, channels) uint8 or uint16 -> (1, C, H, W) float32."""
 
-    def told_of(self, picture: Image) -> AbstractContextManager[None]:
+    def told_of(self, picture: Raster) -> AbstractContextManager[None]:
         """Within it, pictures are taken for tiles of this one, which is given in reduced form."""
 
-    def labels(self, pixels: Image) -> Labels:
-        """(H, W, 3) uint8 -> (H, W) labels."""
+    def labels(self, pixels: Raster, size: tuple[int, int]) -> Labels:
+        """(h, w, channels) uint8 or uint16 -> labels (H, W) of a picture of this size."""
 
     def labels_at(self, logits: Any, size: tuple[int, int]) -> Labels:
         """Logits (1, C, h, w) -> labels (H, W) of a picture of this size."""

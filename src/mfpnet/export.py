@@ -75,7 +75,8 @@ def export(
             batch=batch,
         )
         backend = open_backend(staged, threads=threads)
-        checks = compare(model, backend, street_batches(check_sizes(manifest), batch))
+        pictures = street_batches(check_sizes(manifest), batch, manifest.info)
+        checks = compare(model, backend, pictures)
         refuse_mismatch(path, backend.name, precision, checks)
         report = report_of(path, staged, backend, checks, batch=batch, threads=threads)
         if data is not None:

@@ -77,8 +77,9 @@ def latency_of(
     backend: Backend, size: tuple[int, int], *, batch: int, threads: int
 ) -> dict[str, Any]:
     """Milliseconds for a batch of (H, W), from array to array, on this machine as it is now."""
-    (pictures,) = street_batches([size], batch)
-    given = as_input(pictures, manifest_of(backend).pixels)
+    manifest = manifest_of(backend)
+    (pictures,) = street_batches([size], batch, manifest.info)
+    given = as_input(pictures, manifest.pixels)
     runner = {"": lambda: backend.run(given)}
     (first,) = interleaved_times(runner, rounds=1, warmup=1)[""]
     rounds = min(max(int(_SECONDS * 1000 / first), _ROUNDS[0]), _ROUNDS[1])

@@ -13,7 +13,9 @@ from mfpnet.backends import Backend, find_exported, open_backend
 from mfpnet.enlarge import Logits, enlarge, enlarged_labels, log_softmax
 from mfpnet.errors import MfpnetError
 from mfpnet.manifest import Manifest
-from mfpnet.pictures import Image, Labels
+from mfpnet.pictures import Labels
+from mfpnet.pixel_format import Raster, format_of
+from mfpnet.resizing import resize_labels
 
 
 class ExportedEngine:
@@ -48,8 +50,8 @@ class ExportedEngine:
         """What a record says about where something ran; the runtime chooses its threads."""
         return {"device": "cpu", "gpu": None, "threads": None}
 
-    def logits(self, pixels: Image) -> Logits:
-        """(H, W, 3) uint8, no larger than the file's size -> (1, C, H, W) float32.
+    def logits(self, pixels: Raster) -> Logits:
+        """(H, W, channels) uint8 or uint16, no larger than the file's size -> (1, C, H, W) float32.
 
         Raises:
             MfpnetError: the file gives labels only, or something else than it says.
@@ -62,17 +64,16 @@ class ExportedEngine:
         found = self._answer(pixels, (1, len(self.info.classes)))
         return found.astype(np.float32, copy=False)
 
-    def told_of(self, picture: Image) -> AbstractContextManager[None]:
+    def told_of(self, picture: Raster) -> AbstractContextManager[None]:
         """Nothing: a file cannot be told of the picture around a tile."""
         return nullcontext()
 
-    def labels(self, pixels: Image) -> Labels:
-        """(H, W, 3) uint8, no larger than the file's size -> (H, W) labels."""
+    def labels(self, pixels: Raster, size: tuple[int, int]) -> Labels:
+        """(h, w, channels), no larger than the file's size -> labels (H, W) of a picture."""
         if self.gives_logits:
-            return self.labels_at(self.logits(pixels), (pixels.shape[0], pixels.shape[1]))
+            return self.labels_at(self.logits(pixels), size)
         kind = np.uint8 if len(self.info.classes) <= 255 else np.uint16
-        labels: Labels = self._answer(pixels, (1,))[0].astype(kind)
-        return labels
+        return resize_labels(self._answer(pixels, (1,))[0].astype(kind), size)
 
     def labels_at(self, logits: Logits, size: tuple[int, int]) -> Labels:
         """Logits (1, C, h, w) -> labels (H, W) of a picture of this size."""
@@ -92,7 +93,7 @@ class ExportedEngine:
         total: Logits = np.logaddexp(first, second)
         return total
 
-    def _answer(self, pixels: Image, start: tuple[int, ...]) -> npt.NDArray[Any]:
+    def _answer(self, pixels: Raster, start: tuple[int, ...]) -> npt.NDArray[Any]:
         """What the file gives for a picture, (*start, H, W); the letterbox is cropped."""
         height, width = pixels.shape[:2]
         seen = _letterbox(pixels, self.size, self.info.mean) if self.size else pixels
@@ -104,18 +105,20 @@ class ExportedEngine:
             )
         return found[..., :height, :width]
 
-    def _batch(self, pixels: Image) -> npt.NDArray[Any]:
-        if self.manifest.pixels == "uint8":
+    def _batch(self, pixels: Raster) -> npt.NDArray[Any]:
+        if self.manifest.pixels != "float":
             return np.ascontiguousarray(pixels)[None]
-        unit = pixels.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255)
+        highest = np.float32(format_of(pixels).highest)
+        unit = pixels.transpose(2, 0, 1)[None].astype(np.float32) / highest
         return np.ascontiguousarray(unit)
 
 
-def _letterbox(pixels: Image, size: tuple[int, int], mean: tuple[float, ...]) -> Image:
+def _letterbox(pixels: Raster, size: tuple[int, int], mean: tuple[float, ...]) -> Raster:
     """The picture in the upper left of a larger one, whose rest is about zero once normalised."""
     if pixels.shape[:2] == size:
         return pixels
-    boxed = np.empty((*size, 3), dtype=np.uint8)
-    boxed[:] = np.rint(255 * np.array(mean)).astype(np.uint8)
+    kind = format_of(pixels)
+    boxed = np.empty((*size, kind.channels), dtype=pixels.dtype)
+    boxed[:] = np.rint(kind.highest * np.array(mean)).astype(pixels.dtype)
     boxed[: pixels.shape[0], : pixels.shape[1]] = pixels
     return boxed

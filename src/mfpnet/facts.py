@@ -9,10 +9,12 @@ from mfpnet.backends import bundled_files, file_bytes, find_exported, is_exporte
 from mfpnet.cards import card_of
 from mfpnet.errors import unknown_name
 from mfpnet.known_recipes import RECIPES, get_recipe
+from mfpnet.map_file import find_map
+from mfpnet.mapping import packaged_maps
 
 
 def every_name() -> dict[str, list[str]]:
-    """The names of each kind: variants, suites, recipes and bundled weights."""
+    """The names of each kind: variants, suites, recipes, maps and bundled weights."""
     from mfpnet.checkpoint import bundled_weights
     from mfpnet.variants import SUITES, list_models
 
@@ -20,12 +22,13 @@ def every_name() -> dict[str, list[str]]:
         "variants": list_models(),
         "suites": sorted(SUITES),
         "recipes": sorted(RECIPES),
+        "maps": sorted(packaged_maps()),
         "weights": sorted([*bundled_weights(), *bundled_files()]),
     }
 
 
 def facts_of(name: str) -> dict[str, Any]:
-    """What is known of a recipe, a suite, a network, weights (or their folder), an exported file.
+    """What is known of a recipe, suite, map, network, weights (or their folder), exported file.
 
     Raises:
         MfpnetError: there is nothing of this name, or the weights cannot be read.
@@ -38,6 +41,8 @@ def facts_of(name: str) -> dict[str, Any]:
         return dict(vars(get_recipe(name)))
     if name in SUITES:
         return {"networks": list(SUITES[name])}
+    if name in packaged_maps():
+        return _map_facts(name)
     networks = {*VARIANTS, *(key for suite in SUITES.values() for key in suite)}
     if name in networks:
         return _network_facts(name)
@@ -46,6 +51,17 @@ def facts_of(name: str) -> dict[str, Any]:
     if name not in known["weights"] and not looks_like_path:
         raise unknown_name("name", name, {*networks, *(n for kind in known.values() for n in kind)})
     return _weights_facts(name)
+
+
+def _map_facts(name: str) -> dict[str, Any]:
+    """Each group with its classes on both sides."""
+    found = find_map(name)
+    groups = {
+        group.name: f"{', '.join(group.sources)} -> {', '.join(group.targets)}"
+        for group in found.groups
+    }
+    sides = {f"from {found.source}": found.ignored[0], f"to {found.target.name}": found.ignored[1]}
+    return groups | {f"ignored {side}": list(classes) for side, classes in sides.items()}
 
 
 def _network_facts(name: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,19 +24,20 @@ class Findings:
         return sum(map(len, self._places.values()))
 
     def lines(self) -> list[str]:
-        """A sentence for each reason: how often, what, and the first places."""
-        return [
-            f"{len(places)} x {reason}: {_named(places)}" for reason, places in self._places.items()
-        ]
+        """:func:`line_of` each reason."""
+        return [line_of(entry) for entry in self.as_list()]
 
     def as_list(self) -> list[dict[str, Any]]:
-        """The same as data, with every place."""
+        """Each reason as data: `reason`, `count` and every one of its `places`."""
         return [
-            {"reason": reason, "count": len(places), "places": places}
+            {"reason": reason, "count": len(places), "places": list(places)}
             for reason, places in self._places.items()
         ]
 
 
-def _named(places: list[str]) -> str:
+def line_of(entry: Mapping[str, Any]) -> str:
+    """What `Findings.as_list` says of a reason, for people: how often, and the first places."""
+    places = entry["places"]
     more = len(places) - _NAMED
-    return "; ".join(places[:_NAMED]) + (f"; and {more} more" if more > 0 else "")
+    named = "; ".join(places[:_NAMED]) + (f"; and {more} more" if more > 0 else "")
+    return f"{entry['count']} x {entry['reason']}: {named}"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 Role = Literal["frame", "mask"]
@@ -17,31 +20,29 @@ SPLIT_OF = {
     "test": "test",
     "testing": "test",
 }
-_FRAME_WORDS = frozenset(
-    "image images img imgs frame frames jpegimages leftimg8bit rgb input inputs photo photos "
-    "picture pictures pics".split()
+_FRAME_WORDS = re.compile(
+    r"images?|imgs?|frames?|jpegimages|leftimg8bit|rgb|inputs?|photos?|pictures?|pics"
 )
-_MASK_WORDS = frozenset(
-    "mask masks label labels annotation annotations annot annots ann anns gt gts gtfine gtcoarse "
-    "groundtruth ground_truth seg segs segm segmentation segmentations segmentationclass "
-    "segmentationclasspng segmentationclassaug segmentationclassraw semantic semantics sem_seg "
-    "target targets trimap trimaps labelmap labelmaps".split()
+_MASK_WORDS = re.compile(
+    r"masks?|labels?|labelmaps?|annotations?|annots?|anns?|gts?|gtfine|gtcoarse|ground_?truth|"
+    r"segs?|segm|segmentations?|segmentationclass(?:png|aug|raw)?|semantics?|sem_seg|targets?|"
+    r"trimaps?"
 )
 _SEPARATOR = r"[_\-. ]"
 _MASK_MARKS = (
-    r"(?:gt(?:Fine|Coarse)_)?(?:labelTrainIds|labelIds|color|colour)|L|lab|labels?|masks?|seg|segm|"
+    r"(?:gt(?:Fine|Coarse)_)?(?:labelTrainIds|labelIds|color|colour)|(?-i:L)|lab|labels?|masks?|seg|segm|"
     r"segmentation|semantic|gt|groundtruth|ground_truth|annot|annotation|ann|trimap|target"
 )
 _FRAME_MARKS = r"leftImg8bit|images?|img|rgb|photo|frame|sat|input"
 # A lone L marks CamVid's masks; a lone l would be "left".
-_MASK_END = re.compile(rf"(?P<core>.+?)(?P<mark>{_SEPARATOR}(?!l$)(?:{_MASK_MARKS}))$", re.I)
+_MASK_END = re.compile(rf"(?P<core>.+?)(?P<mark>{_SEPARATOR}(?:{_MASK_MARKS}))$", re.I)
 _FRAME_END = re.compile(rf"(?P<core>.+?)(?P<mark>{_SEPARATOR}(?:{_FRAME_MARKS}))$", re.I)
 _MASK_START = re.compile(rf"(?P<mark>(?:masks?|labels?|gt|seg){_SEPARATOR})(?P<core>.+)$", re.I)
 _FRAME_START = re.compile(rf"(?P<mark>(?:{_FRAME_MARKS}){_SEPARATOR})(?P<core>.+)$", re.I)
 # a.jpg.png: the mask of a.jpg, saved under its whole name.
 _WHOLE_NAME = re.compile(r"(?P<core>.+?)(?P<mark>\.(?:jpe?g|png|tiff?|bmp|webp))$", re.I)
 _COUNTED_SPLIT = re.compile(r"(train|val|test)[_-]?\d{4}$")
-_COUNTER = re.compile(r"[_\-. ]*[0-9]+$")
+_COUNTER = re.compile(rf"(?:{_SEPARATOR}+f)?{_SEPARATOR}*[0-9]+$")
 
 
 @dataclass(frozen=True)
@@ -72,14 +73,14 @@ def read_folder_name(name: str) -> FolderName:
     kind = "_".join(word for word in words if word not in SPLIT_OF)
     roles = [role for word in (kind, *kind.split("_")) if (role := _role(word))]
     if roles and len(splits) < 2:
-        return FolderName("mask" if "mask" in roles else "frame", (splits or [None])[0], kind)
+        return FolderName("mask" if "mask" in roles else "frame", next(iter(splits), None), kind)
     return _joined(low) or FolderName(None, None, low)
 
 
 def _role(word: str) -> Role | None:
-    if word in _FRAME_WORDS:
+    if _FRAME_WORDS.fullmatch(word):
         return "frame"
-    return "mask" if word in _MASK_WORDS else None
+    return "mask" if _MASK_WORDS.fullmatch(word) else None
 
 
 def _joined(low: str) -> FolderName | None:
@@ -116,3 +117,13 @@ def sequence_of(name: str) -> str:
     *folders, stem = name.split("/")
     folders = folders[1:] if folders and folders[0] in SPLIT_OF.values() else folders
     return "/".join(folders) or _COUNTER.sub("", stem) or "numbered"
+
+
+def shown(path: Path | str) -> str:
+    r"""A path that can be printed: bytes that are not UTF-8 as in `\xff`."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def counted(paths: Sequence[str], what: str) -> str:
+    """How many, what, and the first: `2 masks without a frame (first: train/a.png).` and so on."""
+    return f"{len(paths)} {what} (first: {shown(paths[0])})."

@@ -56,7 +56,7 @@ def check_consent(model: str | None, named: str | None, path: Path) -> None:
 
 
 class ForeignNetwork(nn.Module):
-    """A wrapped network: (B, 3, H, W) normalised -> (B, num_classes, H, W) logits.
+    """A wrapped network: (B, channels, H, W) normalised -> (B, num_classes, H, W) logits.
 
     Args:
         network: returns logits, a tuple or list that begins with them, or a dict with them as
@@ -87,9 +87,10 @@ class ForeignNetwork(nn.Module):
         return resize(logits, (-(-height // stride), -(-width // stride)))
 
 
-def foreign_network(spec: str, num_classes: int) -> ForeignNetwork:
+def foreign_network(spec: str, num_classes: int, in_channels: int = 3) -> ForeignNetwork:
     """Import `package.module` and wrap what its `factory(num_classes=...)` returns.
 
+    Of other than three channels, the factory is told of `in_channels` too.
     The module is looked for in the current folder, then in what is installed, as `python -m` does.
 
     Raises:
@@ -102,7 +103,10 @@ def foreign_network(spec: str, num_classes: int) -> ForeignNetwork:
             f"'{spec}' names no network: write package.module:factory, as in peers.light:tinynet."
         )
     factory = _factory(_module(module_name, spec), name)
-    return ForeignNetwork(_build(factory, spec, num_classes), spec, num_classes)
+    wanted = {"num_classes": num_classes}
+    if in_channels != 3:
+        wanted["in_channels"] = in_channels
+    return ForeignNetwork(_build(factory, spec, wanted), spec, num_classes)
 
 
 def _module(name: str, spec: str) -> ModuleType:
@@ -141,16 +145,17 @@ def _factory(module: ModuleType, name: str) -> Callable[..., Any]:
     return found
 
 
-def _build(factory: Callable[..., Any], spec: str, num_classes: int) -> nn.Module:
+def _build(factory: Callable[..., Any], spec: str, wanted: dict[str, int]) -> nn.Module:
+    names = " and ".join(wanted)
     try:
-        inspect.signature(factory).bind(num_classes=num_classes)
+        inspect.signature(factory).bind(**wanted)
     except (TypeError, ValueError) as error:  # the latter where a builtin tells no signature
         raise MfpnetError(
-            f"{spec} cannot be called with num_classes alone ({error}): write a factory that takes "
-            f"num_classes and nothing else that has no default."
+            f"{spec} cannot be called with {names} alone ({error}): write a factory that takes "
+            f"{names} and nothing else that has no default."
         ) from error
     try:
-        network = factory(num_classes=num_classes)
+        network = factory(**wanted)
     except Exception as error:  # likewise
         raise MfpnetError(f"{spec} failed: {_told(error)}") from error
     if not isinstance(network, nn.Module):

@@ -14,6 +14,7 @@ from mfpnet.bands import mismatch
 from mfpnet.datasets import Dataset, fingerprint, load_checked, pixel_counts
 from mfpnet.errors import MfpnetError
 from mfpnet.labels import LabelSet
+from mfpnet.likeness import Album
 from mfpnet.pictures import Labels
 from mfpnet.pixel_format import RGB, PixelFormat, Raster, format_of, storable
 from mfpnet.resizing import resize_image, resize_labels
@@ -37,6 +38,7 @@ class FrameStore:
         std: (channels,) likewise.
         format: the pixels of every frame.
         fingerprints: hash of each frame -> its name.
+        album: what each frame looks like.
     """
 
     images: Tensor | list[Tensor]
@@ -47,6 +49,7 @@ class FrameStore:
     mean: Tensor
     std: Tensor
     fingerprints: dict[bytes, str]
+    album: Album
     format: PixelFormat = RGB
 
     def __len__(self) -> int:
@@ -105,7 +108,8 @@ def load_frames(
     """
     if len(dataset) == 0:
         raise MfpnetError(f"{dataset.name} {dataset.split} has no frames.")
-    images, targets, names = [], [], {}
+    images: list[Raster] = []
+    targets, names, album = [], {}, Album()
     counts = np.zeros(dataset.labels.num_classes, dtype=np.int64)
     for index in range(len(dataset)):
         image, target = load_checked(dataset, index)
@@ -113,6 +117,7 @@ def load_frames(
             called = f"frame {dataset.frame_name(index)} of {dataset.name}"
             raise mismatch(called, format_of(image), format_of(images[0]))
         names[fingerprint(image)] = dataset.frame_name(index)
+        album.add(image, dataset.frame_name(index))
         wanted = size or _fitting(target.shape, shorter_side)
         image, target = resize_image(image, wanted), resize_labels(target, wanted)
         counts += pixel_counts(target, dataset.labels.num_classes)
@@ -131,6 +136,7 @@ def load_frames(
         mean=mean,
         std=std,
         fingerprints=names,
+        album=album,
         format=format_of(images[0]),
     )
 
@@ -140,14 +146,14 @@ def check_watched(store: FrameStore, dataset: Dataset, *, allow_overlap: bool = 
 
     Raises:
         MfpnetError: a frame or its target is unusable, the classes differ, or a frame is also
-            trained on, whatever its name.
+            trained on, under whatever name, or saved again in another size or compression.
     """
     if dataset.labels != store.labels:
         raise MfpnetError(f"{dataset.name} has other classes than the training data.")
     shared = []
     for index in range(len(dataset)):
         image, _ = load_checked(dataset, index)
-        if twin := store.fingerprints.get(fingerprint(image)):
+        if twin := store.fingerprints.get(fingerprint(image)) or store.album.known(image):
             shared.append((dataset.frame_name(index), twin))
     if shared and not allow_overlap:
         raise MfpnetError(

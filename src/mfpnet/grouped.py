@@ -11,8 +11,8 @@ from mfpnet.datasets import Dataset
 from mfpnet.errors import MfpnetError
 from mfpnet.labels import Colour, LabelSet
 from mfpnet.mapped import carried_over, check_fits
-from mfpnet.mapping import LabelMap, carried
-from mfpnet.pictures import Image, Labels
+from mfpnet.mapping import LabelMap, Table, carried
+from mfpnet.pixel_format import Raster
 from mfpnet.predict import Prediction, Predictor
 
 # What is predicted as a class of no group: it can only be wrong, and it is never left out.
@@ -21,13 +21,13 @@ _OTHER_COLOUR: Colour = (255, 255, 255)
 
 
 @dataclass(frozen=True)
-class Grouped:
-    """Both sides in the groups of a map.
+class Sides:
+    """What is compared with what.
 
     Attributes:
-        predictor: gives groups, and `OTHER` behind them where a class of the network is in none.
-        dataset: its targets are groups, void where a class of the data is in none.
-        scored: how many groups, without `OTHER`.
+        predictor: of groups it gives `OTHER` too, where a class of the network is in none.
+        dataset: of groups its targets are void where a class of the data is in none.
+        scored: how many classes count, which is all but `OTHER`.
     """
 
     predictor: Predictor
@@ -35,17 +35,19 @@ class Grouped:
     scored: int
 
 
-def grouped(predictor: Predictor, dataset: Dataset, label_map: LabelMap) -> Grouped:
-    """Carry predictions and targets into the groups of a map.
+def sides_of(predictor: Predictor, dataset: Dataset, label_map: LabelMap | None) -> Sides:
+    """Carry predictions and targets into the groups of a map; without one both stay as they are.
 
     Raises:
         MfpnetError: the map does not lead from the network's classes to those of the data.
     """
+    if label_map is None:
+        return Sides(predictor, dataset, dataset.labels.num_classes)
     check_fits(label_map, predictor.info.classes, "the weights know")
     _check_target(label_map, dataset)
     labels = _labels(label_map)
     targets = label_map.target_groups(void=labels.ignore_index)
-    return Grouped(
+    return Sides(
         GroupPredictor(predictor, label_map.source_groups(void=len(label_map.groups)), labels),
         carried_over(dataset, targets, labels),
         len(label_map.groups),
@@ -61,12 +63,12 @@ class GroupPredictor(Predictor):
         labels: what the new labels mean.
     """
 
-    def __init__(self, predictor: Predictor, table: Labels, labels: LabelSet) -> None:
+    def __init__(self, predictor: Predictor, table: Table, labels: LabelSet) -> None:
         vars(self).update(vars(predictor))
         self.info = replace(predictor.info, classes=labels.classes, palette=labels.palette)
         self._table = table
 
-    def predict(self, image: Image | PIL.Image.Image | str | Path) -> Prediction:
+    def predict(self, image: Raster | PIL.Image.Image | str | Path) -> Prediction:
         """The groups in one picture; see `Predictor.predict`."""
         found = super().predict(image).labels
         return Prediction(carried(found, self._table, len(self._table)), self.info.classes)

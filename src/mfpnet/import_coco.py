@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from mfpnet.coco_file import CocoFile, find_coco_files
+from mfpnet.import_classes import empty_value, label_set, with_background
 from mfpnet.import_options import ImportOptions
-from mfpnet.imported import Frame, Import, empty_value, label_set, with_background
+from mfpnet.imported import Frame, Import
 from mfpnet.label_shapes import read_polygon, read_rle
 from mfpnet.painting import Thing, paint
 from mfpnet.pictures import Labels

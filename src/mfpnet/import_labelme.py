@@ -16,8 +16,9 @@ from typing import Any
 
 from mfpnet.errors import MfpnetError
 from mfpnet.files import read_json
+from mfpnet.import_classes import empty_value, label_set, with_background
 from mfpnet.import_options import ImportOptions
-from mfpnet.imported import Frame, Import, empty_value, label_set, with_background
+from mfpnet.imported import Frame, Import
 from mfpnet.labelme_shapes import shape_stamp
 from mfpnet.painting import Thing, paint
 from mfpnet.pictures import IMAGE_SUFFIXES, Labels

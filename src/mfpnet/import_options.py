@@ -29,8 +29,8 @@ class ImportOptions:
     images: Folder = None
     """Where the pictures are, if not beside the labels."""
     classes: File = None
-    """List of classes: labelmap.txt, class_dict.csv, label_colors.txt or classes.yaml for colours;
-    one name a line for labelme and yolo."""
+    """Their list: for colours labelmap.txt, class_dict.csv, label_colors.txt or classes.yaml, or
+    the word voc for Pascal VOC's; for labelme and yolo one name a line."""
     background: Background = "class"
     """What no object covers: a class of that name, or ignored."""
     overlap: Annotated[
@@ -49,7 +49,7 @@ class ImportOptions:
     line_width: Count = None
     """Draw labelme's lines this many pixels wide; they are skipped otherwise."""
     keep_all: Flag = False
-    """Keep all 32 classes of camvid32 instead of the usual 11."""
+    """Keep every label of camvid32 but Void instead of the usual 11 classes."""
     skip_missing: Flag = False
     """Go on without pictures that are missing, unreadable or of another size than their labels."""
     link: Flag = False

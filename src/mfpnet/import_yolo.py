@@ -8,8 +8,9 @@ from functools import partial
 from pathlib import Path
 
 from mfpnet.errors import MfpnetError
+from mfpnet.import_classes import empty_value, label_set, with_background
 from mfpnet.import_options import ImportOptions
-from mfpnet.imported import Frame, Import, empty_value, label_set, with_background
+from mfpnet.imported import Frame, Import
 from mfpnet.label_shapes import read_polygon
 from mfpnet.painting import Thing, paint
 from mfpnet.pictures import Labels
@@ -42,7 +43,8 @@ def import_yolo(options: ImportOptions) -> Import:
         try:
             picture = open_picture(each.path)
         except ValueError as error:
-            found.absent.add(str(error), str(each.path))
+            reason = str(error) if each.path.is_file() else "missing picture"
+            found.absent.add(reason, str(each.path))
             continue
         lines = _lines(each.labels, source, found, boxes)
         mask = partial(_mask, lines, picture.size, source.names, found, options)

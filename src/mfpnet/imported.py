@@ -12,21 +12,16 @@ from typing import Any
 
 import PIL.Image
 
-from mfpnet.class_file import CLASS_FILE, ClassFile, usual_palette, write_classes
+from mfpnet.class_file import CLASS_FILE, ClassFile, write_classes
 from mfpnet.errors import MfpnetError
 from mfpnet.files import staged_folder
 from mfpnet.findings import Findings
-from mfpnet.import_options import Background
-from mfpnet.labels import Colour, LabelSet
+from mfpnet.labels import LabelSet
 from mfpnet.layouts import find_layout
 from mfpnet.pairs import Pair
 from mfpnet.pictures import IMAGE_SUFFIXES, Labels
 from mfpnet.source_files import SourcePicture
 from mfpnet.splits import write_splits
-
-BACKGROUND = "background"
-# Labels of 8-bit masks go to 254, and 255 is what is ignored.
-_MOST_IN_8_BITS = 255
 
 
 @dataclass(frozen=True)
@@ -69,45 +64,6 @@ class Import:
     notes: list[str] = field(default_factory=list)
 
 
-def label_set(
-    name: str, classes: Sequence[str], palette: Sequence[Colour] | None = None
-) -> LabelSet:
-    """Classes with colours, and the ignored label that fits their number.
-
-    Raises:
-        MfpnetError: there are fewer than two.
-    """
-    if len(classes) < 2:
-        held = f"one class only, '{classes[0]}'" if classes else "no class at all"
-        raise MfpnetError(
-            f"the {name} labels hold {held}: there is nothing to tell apart. Without "
-            f"--background ignore, the background is a class too."
-        )
-    black = ((0, 0, 0),) if is_background(classes[0]) else ()
-    colours = palette or (*black, *usual_palette(len(classes) - len(black)))
-    ignore = 255 if len(classes) <= _MOST_IN_8_BITS else 65535
-    return LabelSet(name, tuple(classes), tuple(colours), ignore)
-
-
-def is_background(name: str) -> bool:
-    """Whether a class is called background, in whatever way."""
-    return name.strip("_ ").lower() == BACKGROUND
-
-
-def empty_value(labels: LabelSet, background: Background) -> int:
-    """The label of what no object covers."""
-    own = [index for index, name in enumerate(labels.classes) if is_background(name)]
-    return own[0] if own and background == "class" else labels.ignore_index
-
-
-def with_background(names: Sequence[str], background: Background) -> list[str]:
-    """The classes, the background first where it is to be one of them."""
-    if background == "ignore":
-        return list(names)
-    own = [name for name in names if is_background(name)] or [BACKGROUND]
-    return [own[0], *(name for name in names if name != own[0])]
-
-
 def check_pictures(found: Import, *, skip_missing: bool) -> None:
     """Refuse an import without some of its pictures, unless that is wanted, or without any.
 
@@ -141,14 +97,19 @@ def write_import(found: Import, out: Path, *, link: bool = False) -> dict[str, A
     """
     with staged_folder(out) as folder:
         names = _target_names(found.frames)
-        for frame, name in zip(found.frames, names, strict=True):
-            _write_frame(frame, name, folder, found.labels, link=link)
+        written = [
+            (frame, name)
+            for frame, name in zip(found.frames, names, strict=True)
+            if _write_frame(frame, name, folder, found, link=link)
+        ]
+        if not written:
+            raise MfpnetError("no picture has a single labelled pixel: there is nothing to learn.")
         values = tuple((index,) for index in range(found.labels.num_classes))
         ignored = (found.labels.ignore_index,)
         write_classes(folder / CLASS_FILE, ClassFile(found.labels, values, ignore=ignored))
-        splits = _write_splits(found.frames, names, folder)
+        splits = _write_splits(written, _pairs(written, folder), folder)
     return {
-        "pictures": len(found.frames),
+        "pictures": len(written),
         "objects": found.objects,
         "classes": list(found.labels.classes),
         "splits": splits,
@@ -191,15 +152,21 @@ def _key(name: PurePosixPath) -> str:
 
 
 def _write_frame(
-    frame: Frame, name: PurePosixPath, folder: Path, labels: LabelSet, *, link: bool
-) -> None:
+    frame: Frame, name: PurePosixPath, folder: Path, found: Import, *, link: bool
+) -> bool:
+    """Whether it was written: a picture without a labelled pixel is left out."""
+    labels = frame.mask()
+    if (labels == found.labels.ignore_index).all():
+        found.skipped.add("picture without a labelled pixel", str(frame.name))
+        return False
     image = folder / "images" / name
     mask = (folder / "masks" / name).with_suffix(".png")
     for path in (image, mask):
         path.parent.mkdir(parents=True, exist_ok=True)
     _copy(frame.picture.content, image, link=link)
-    wide = "uint8" if labels.ignore_index < 256 else "uint16"
-    PIL.Image.fromarray(frame.mask().astype(wide)).save(mask)
+    wide = "uint8" if found.labels.ignore_index < 256 else "uint16"
+    PIL.Image.fromarray(labels.astype(wide)).save(mask)
+    return True
 
 
 def _copy(content: Path | bytes, target: Path, *, link: bool) -> None:
@@ -216,15 +183,27 @@ def _copy(content: Path | bytes, target: Path, *, link: bool) -> None:
     shutil.copyfile(content, target)
 
 
-def _write_splits(
-    frames: Sequence[Frame], names: Sequence[PurePosixPath], folder: Path
-) -> dict[str, int]:
-    if all(frame.split is None for frame in frames):
-        return {}
+def _pairs(written: Sequence[tuple[Frame, PurePosixPath]], folder: Path) -> list[Pair]:
+    """The pairs as training will find them, which must be those that were written."""
     layout = find_layout(folder)
-    by_image = {pair.image: pair for part in layout.parts.values() for pair in part}
+    found = {pair.image: pair for part in layout.parts.values() for pair in part}
+    for _, name in written:
+        pair = found.get(folder / "images" / name)
+        if pair is None or pair.mask != (folder / "masks" / name).with_suffix(".png"):
+            raise MfpnetError(
+                f"the picture '{name}' would not be found beside its mask because of its name. "
+                f"Rename it in the source."
+            )
+    return [found[folder / "images" / name] for _, name in written]
+
+
+def _write_splits(
+    written: Sequence[tuple[Frame, PurePosixPath]], pairs: Sequence[Pair], folder: Path
+) -> dict[str, int]:
+    if all(frame.split is None for frame, _ in written):
+        return {}
     parts: dict[str, list[Pair]] = {}
-    for frame, name in zip(frames, names, strict=True):
-        parts.setdefault(frame.split or "train", []).append(by_image[folder / "images" / name])
+    for (frame, _), pair in zip(written, pairs, strict=True):
+        parts.setdefault(frame.split or "train", []).append(pair)
     write_splits(folder, parts)
-    return {split: len(pairs) for split, pairs in parts.items()}
+    return {split: len(inside) for split, inside in parts.items()}

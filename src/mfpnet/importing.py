@@ -8,16 +8,22 @@ from typing import Any
 from mfpnet.errors import MfpnetError
 from mfpnet.files import check_free
 from mfpnet.import_coco import import_coco
+from mfpnet.import_colours import import_camvid32, import_colours
 from mfpnet.import_labelme import import_labelme
 from mfpnet.import_options import Format, ImportOptions
+from mfpnet.import_yolo import import_yolo
 from mfpnet.imported import Import, check_pictures, write_import
 
 IMPORTERS: dict[Format, Callable[[ImportOptions], Import]] = {
     "coco": import_coco,
     "labelme": import_labelme,
+    "yolo": import_yolo,
+    "colours": import_colours,
+    "camvid32": import_camvid32,
 }
 # Options that mean something to some formats only, and what they are when left out.
 _ONLY_FOR: dict[str, tuple[Format, ...]] = {
+    "images": ("coco", "labelme"),
     "classes": ("labelme", "yolo", "colours"),
     "overlap": ("coco", "labelme", "yolo"),
     "background": ("coco", "labelme", "yolo"),

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mfpnet.errors import MfpnetError
 from mfpnet.labels import Colour
 
 # Label files as tools call them, the ones that say most first.
@@ -58,6 +59,23 @@ def find_label_file(folders: Iterable[Path]) -> LabelFile | None:
             if name in there and (labels := _read(there[name], name)):
                 return LabelFile(there[name], labels)
     return None
+
+
+def read_label_file(path: Path) -> LabelFile:
+    """A label file whatever it is called: with colours if it has any, else a name a line.
+
+    Raises:
+        MfpnetError: it cannot be read, or holds no labels, or one of them twice.
+    """
+    if not path.is_file():
+        raise MfpnetError(f"there is no file '{path}'. Check the path.")
+    for kind in (_COLOURED[0], _ROBOFLOW, _PLAIN[0]):
+        if labels := _read(path, kind):
+            return LabelFile(path, labels)
+    raise MfpnetError(
+        f"'{path}' is no list of labels: write one `name,red,green,blue` a line, in UTF-8, each "
+        f"name once."
+    )
 
 
 def _read(path: Path, kind: str) -> tuple[NamedLabel, ...]:

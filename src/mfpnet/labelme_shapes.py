@@ -40,7 +40,7 @@ def shape_stamp(
         found: is told what was skipped or clipped, and why.
         line_width: pixels that lines are wide; None skips them.
     """
-    kind = shape.get("shape_type") or "polygon"
+    kind = str(shape.get("shape_type") or "polygon")
     flat = _flat(shape.get("points"))
     if flat is None:
         found.skipped.add("a shape whose points are no pairs of numbers", place)

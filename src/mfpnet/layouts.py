@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from mfpnet.errors import MfpnetError
-from mfpnet.folder_names import marks, natural, read_folder_name, sequence_of
+from mfpnet.folder_names import counted, marks, natural, read_folder_name, sequence_of, shown
 from mfpnet.listed import listed_pairs
 from mfpnet.pairing import Key, Match, best_match
 from mfpnet.pairs import Pair
-from mfpnet.picture_tree import Tree, counted, read_tree, shown
+from mfpnet.picture_tree import Tree, read_tree
 
 Parts = dict[str, tuple[Pair, ...]]
 _ORDER = ("train", "val", "test")
@@ -48,13 +47,14 @@ def find_layout(root: Path) -> Layout:
     match = best_match(tree.pictures)
     every = _pairs(root, match) if match else {}
     listed = listed_pairs(tree, match, every)
-    if listed:
+    if listed.parts:
         kind = f"{match.kind}, split by lists" if match else "lists of frames and masks"
         return Layout(kind, listed.parts, (*tree.notes, *listed.notes))
     if match is None:
         raise _nothing_pairs(tree)
-    parts, notes = _by_folder(every)
-    return Layout(match.kind, parts, (*tree.notes, *_leftover(tree, match), *notes))
+    parts, outside = _by_folder(every)
+    notes = (*tree.notes, *_leftover(tree, match), *listed.notes, *outside)
+    return Layout(match.kind, parts, notes)
 
 
 def _pairs(root: Path, match: Match) -> dict[Key, Pair]:
@@ -152,5 +152,5 @@ def _mask_folder_beside(root: Path) -> Path | None:
     place = root.resolve()
     if read_folder_name(place.name).role != "frame":
         return None
-    siblings: Iterable[Path] = sorted(place.parent.iterdir())
-    return next((p for p in siblings if p.is_dir() and read_folder_name(p.name).role == "mask"), None)
+    siblings = sorted(path for path in place.parent.iterdir() if path.is_dir())
+    return next((path for path in siblings if read_folder_name(path.name).role == "mask"), None)

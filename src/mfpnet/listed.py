@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from mfpnet.errors import MfpnetError
-from mfpnet.folder_names import natural, sequence_of
+from mfpnet.folder_names import counted, natural, sequence_of, shown
 from mfpnet.pairing import Key, Match
 from mfpnet.pairs import Pair
-from mfpnet.picture_tree import Tree, counted, shown
+from mfpnet.picture_tree import Tree
 from mfpnet.split_lists import Index, Line, read_list, split_of_list
 
 # Where lists are looked for, the first place that has one of `train` counts.
@@ -29,8 +29,8 @@ class Listed:
     notes: tuple[str, ...]
 
 
-def listed_pairs(tree: Tree, match: Match | None, every: dict[Key, Pair]) -> Listed | None:
-    """The pairs that split lists name; None where there are no such lists.
+def listed_pairs(tree: Tree, match: Match | None, every: dict[Key, Pair]) -> Listed:
+    """The pairs that split lists name; no parts where there are no such lists.
 
     Args:
         tree: the folder.
@@ -46,9 +46,11 @@ def listed_pairs(tree: Tree, match: Match | None, every: dict[Key, Pair]) -> Lis
     for split, path in lists.items():
         if pairs := tuple(reader.pairs(read_list(tree.root / path))):
             parts[split] = pairs
+    told = ", ".join(map(shown, lists.values()))
     if not parts:
-        return None
-    return Listed(parts, reader.notes(every, ", ".join(map(shown, lists.values()))))
+        unused = f"{told}: not taken for split lists, as they name none of the frames."
+        return Listed({}, (unused,) if lists else ())
+    return Listed(parts, reader.notes(every, told))
 
 
 def _lists(texts: Sequence[str]) -> dict[str, str]:
@@ -66,7 +68,7 @@ def _lists(texts: Sequence[str]) -> dict[str, str]:
 
 
 def _is_place(folder: str, place: str) -> bool:
-    return folder == place or bool(place) and f"/{folder}".endswith(f"/{place}")
+    return folder == place or (bool(place) and f"/{folder}".endswith(f"/{place}"))
 
 
 @dataclass
@@ -83,28 +85,26 @@ class _Reader:
         frames = self.match.frames if self.match else {}
         self._keys = list(frames)
         self._frames = Index((self._name(key), frames[key]) for key in self._keys)
+        self._by_path = {path: key for key, path in frames.items()}
         self._pictures = Index((path, path) for path in self.tree.pictures)
 
     def _name(self, key: Key) -> str:
         return self.every[key].name if key in self.every else key.name
 
     def pairs(self, lines: list[Line]) -> Iterator[Pair]:
-        """The pairs of one list; nothing where its first line names nothing that is there."""
-        for number, line in enumerate(lines):
-            found = self._key(line) or self._in_columns(line)
-            if found is None and number == 0 and not any(map(self._key, lines)):
-                return
-            if found is None:
+        """The pairs of one list; none where no line of it names anything that is there."""
+        found = [self._key(line) or self._in_columns(line) for line in lines]
+        for line, named in zip(lines, found if any(found) else (), strict=False):
+            if named is None:
                 raise MfpnetError(
                     f"{line.place}: there is no frame '{shown(line.text)}' in "
                     f"'{shown(self.tree.root)}'. Correct the line or remove it."
                 )
-            if isinstance(found, Pair):
-                yield self._once(found, line)
-            elif found in self.every:
-                yield self._once(self.every[found], line)
+            pair = named if isinstance(named, Pair) else self.every.get(named)
+            if pair is None:
+                self.maskless.append(shown(line.text))
             else:
-                self.maskless.append(found.name)
+                yield self._once(pair, line)
 
     def _key(self, line: Line) -> Key | None:
         number = self._frames.find(line.text, line.place)
@@ -120,8 +120,7 @@ class _Reader:
 
     def _listed(self, image: str, mask: str) -> Pair:
         """A pair as a line has it; its name is the frame's own where the frame has one."""
-        frames = self.match.frames if self.match else {}
-        key = next((key for key, path in frames.items() if path == image), None)
+        key = self._by_path.get(image)
         name = self._name(key) if key else shown(image.rpartition(".")[0])
         root = self.tree.root
         return Pair(root / image, root / mask, name, sequence_of(name))

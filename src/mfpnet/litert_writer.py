@@ -24,7 +24,7 @@ def write_litert(path: Path, model: Deployed, manifest: Manifest, batch: int = 1
     import litert_torch
 
     assert manifest.size is not None  # writing.check_target
-    example = example_input(model.pixels, manifest.size, batch)
+    example = example_input(model.pixels, manifest.size, batch, model.info.format.channels)
     # It tells the standard output about each of its steps.
     with torch.no_grad(), quiet_tracer(), redirect_stdout(sys.stderr):
         converted = litert_torch.convert(model, (example,))

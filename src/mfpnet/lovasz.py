@@ -5,6 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+# Beyond so many classes a batch lacks most of them, and ranking the pixels of those is left out; of
+# fewer all are ranked, because to ask which are there waits for a GPU.
+MANY_CLASSES = 64
+
 
 def lovasz_softmax(logits: Tensor, target: Tensor, *, ignore_index: int) -> Tensor:
     """Lovasz-softmax (Berman et al. 2018): 1 - IoU, averaged over the classes of the target.
@@ -24,6 +28,9 @@ def lovasz_softmax(logits: Tensor, target: Tensor, *, ignore_index: int) -> Tens
     labels = target.flatten().where(counted, 0)
     truth = (labels == torch.arange(classes, device=labels.device)[:, None]) & counted
     probabilities = torch.softmax(logits.float(), dim=1).transpose(0, 1).flatten(1)
+    if classes > MANY_CLASSES:
+        there = truth.any(dim=1)
+        truth, probabilities = truth[there], probabilities[there]
     # An uncounted pixel errs by nothing and is no class's: it adds nothing, wherever it is ranked.
     errors = (truth.float() - probabilities).abs() * counted
     ranked, order = errors.sort(dim=1, descending=True)

@@ -16,7 +16,7 @@ MANIFEST_KEY = "mfpnet"
 # ... and where the format holds files: a .pt2's extra files, a zip at the end of a .tflite or .pte.
 MANIFEST_FILE = "mfpnet.json"
 
-Pixels = Literal["uint8", "float"]
+Pixels = Literal["uint8", "uint16", "float"]
 Output = Literal["logits", "labels"]
 
 PRECISIONS = ("fp32", "fp16", "int8")
@@ -29,8 +29,9 @@ class Manifest:
 
     Attributes:
         info: what travels with the weights: classes, palette, training size, ...
-        pixels: `uint8`: the input `image` is uint8 (N, H, W, 3) RGB, 0 to 255; `float`: it is
-            float32 (N, 3, H, W) RGB, 0 to 1. Normalisation is inside the file.
+        pixels: `uint8`: the input `image` is uint8 (N, H, W, channels), 0 to 255; `uint16`: the
+            same of 16 bits, 0 to 65535; `float`: it is float32 (N, channels, H, W), 0 to 1. Three
+            channels are RGB. Normalisation is inside the file.
         output: `logits`: float32 (N, C, H, W) at the input's size; `labels`: uint8 (N, H, W),
             int32 beyond 255 classes.
         precision: `fp32`, `fp16` or `int8`.
@@ -42,6 +43,11 @@ class Manifest:
     output: Output
     precision: str
     size: tuple[int, int] | None
+
+    @property
+    def dtype(self) -> str:
+        """The numpy type of the input."""
+        return "float32" if self.pixels == "float" else self.pixels
 
     def to_json(self) -> str:
         """One line of JSON text; the inverse of `from_json`."""
@@ -58,12 +64,26 @@ class Manifest:
             values = json.loads(text)
             _check(values)
             info = ModelInfo.from_dict(values["info"])
+            check_pixels(values["pixels"], info)
             return cls(info, **{name: frozen(values[name]) for name in _FIELDS[1:]})
         except (MfpnetError, ValueError, TypeError) as error:
             raise MfpnetError(
                 f"'{path}' has a manifest that this mfpnet cannot use "
                 f"({str(error).rstrip('.')}). Upgrade mfpnet, or export the weights anew."
             ) from error
+
+
+def check_pixels(pixels: Pixels, info: ModelInfo) -> None:
+    """Make sure that a network's pixels are given with as many bits as they have.
+
+    Raises:
+        MfpnetError: they are not.
+    """
+    if pixels != "float" and info.format.dtype != pixels:
+        raise MfpnetError(
+            f"--pixels is {pixels}, and the network takes {info.format}: give "
+            f"{info.format.dtype}, or float."
+        )
 
 
 def manifest_in_zip(path: Path) -> Manifest | None:

@@ -71,7 +71,10 @@ def read_map(path: Path) -> LabelMap:
     groups = _groups(path, values["groups"], dict(zip(target.classes, target.palette, strict=True)))
     ignore = values.get("ignore") or {}
     _check_keys(path, "ignore", ignore, without=("from", "to"))
-    ignored = tuple(_names(path, "ignore", ignore.get(side) or []) for side in ("from", "to"))
+    ignored = (
+        _names(path, "ignore", ignore.get("from") or []),
+        _names(path, "ignore", ignore.get("to") or []),
+    )
     found = LabelMap(
         str(values["name"]), str(values["from"]["name"]), classes, target, groups, ignored
     )
@@ -121,12 +124,13 @@ def _target(path: Path, values: Mapping[str, Any]) -> LabelSet:
 
 
 def _colour(path: Path, name: str, value: Any) -> Colour:
-    channels = value if isinstance(value, list) and len(value) == 3 else ["none"]
-    if not all(isinstance(each, int) and 0 <= each <= 255 for each in channels):
+    channels = value if isinstance(value, list) else []
+    whole = [each for each in channels if isinstance(each, int) and 0 <= each <= 255]
+    if not len(whole) == len(channels) == 3:
         raise MfpnetError(
             f"'{path}': the colour of '{name}' is {value!r}: write [red, green, blue], 0 to 255."
         )
-    return (channels[0], channels[1], channels[2])
+    return whole[0], whole[1], whole[2]
 
 
 def _groups(path: Path, values: Any, colours: Mapping[str, Colour]) -> tuple[Group, ...]:

@@ -8,11 +8,12 @@ from mfpnet.datasets import Dataset
 from mfpnet.derived import Derived
 from mfpnet.errors import MfpnetError
 from mfpnet.labels import LabelSet
-from mfpnet.mapping import LabelMap, carried
-from mfpnet.pictures import Image, Labels
+from mfpnet.mapping import LabelMap, Table, carried
+from mfpnet.pictures import Labels
+from mfpnet.pixel_format import Raster
 
 
-def carried_over(dataset: Dataset, table: Labels, labels: LabelSet) -> Dataset:
+def carried_over(dataset: Dataset, table: Table, labels: LabelSet) -> Dataset:
     """The data with its targets put through a table.
 
     Args:
@@ -21,10 +22,10 @@ def carried_over(dataset: Dataset, table: Labels, labels: LabelSet) -> Dataset:
         labels: what the new labels mean.
     """
 
-    def change(image: Image, target: Labels, _: str) -> tuple[Image, Labels]:
+    def change(image: Raster, target: Labels, _: str) -> tuple[Raster, Labels]:
         return image, carried(target, table, labels.ignore_index)
 
-    return Derived(dataset, change=change, labels=labels)
+    return Derived(dataset, change, labels)
 
 
 def into_target(dataset: Dataset, label_map: LabelMap) -> Dataset:
@@ -72,8 +73,8 @@ class Joined:
         part, own = self._places[index]
         return f"{part.name}/{part.sequence(own)}"
 
-    def load(self, index: int) -> tuple[Image, Labels]:
-        """The frame (H, W, 3) and its target (H, W)."""
+    def load(self, index: int) -> tuple[Raster, Labels]:
+        """The frame (H, W, C) and its target (H, W)."""
         part, own = self._places[index]
         return part.load(own)
 

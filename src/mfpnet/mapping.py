@@ -8,12 +8,16 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from mfpnet.labels import Colour, LabelSet
 from mfpnet.pictures import Labels
 
 # The label of what belongs to no group, in label maps of groups.
 VOID = 255
+
+# The new label of each class: (C,).
+Table = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,20 @@ class LabelMap:
         names = tuple(group.name for group in self.groups)
         return LabelSet(self.name, names, tuple(group.colour for group in self.groups), VOID)
 
-    def into_target(self) -> Labels:
+    def as_dict(self) -> dict[str, object]:
+        """What a record says of it: plain types only."""
+        return {
+            "name": self.name,
+            "from": self.source,
+            "to": self.target.name,
+            "groups": {
+                group.name: {"from": list(group.sources), "to": list(group.targets)}
+                for group in self.groups
+            },
+            "ignored": {"from": list(self.ignored[0]), "to": list(self.ignored[1])},
+        }
+
+    def into_target(self) -> Table:
         """The label in `target` of each class of `source`: (C,).
 
         A class whose group has several classes in `target` is none of them for sure: it gets the
@@ -72,24 +89,24 @@ class LabelMap:
                 table[[self.classes.index(name) for name in group.sources]] = label
         return table
 
-    def source_groups(self, void: int = VOID) -> Labels:
+    def source_groups(self, void: int = VOID) -> Table:
         """The group of each class of `source`, (C,), `void` for one without."""
         return self._group_of(self.classes, [group.sources for group in self.groups], void)
 
-    def target_groups(self, void: int = VOID) -> Labels:
+    def target_groups(self, void: int = VOID) -> Table:
         """The group of each class of `target`, (C,), `void` for one without."""
         return self._group_of(self.target.classes, [group.targets for group in self.groups], void)
 
     def _group_of(
         self, classes: Sequence[str], members: Sequence[Sequence[str]], void: int
-    ) -> Labels:
+    ) -> Table:
         table = np.full(len(classes), void, dtype=np.int32)
         for number, names in enumerate(members):
             table[[classes.index(name) for name in names]] = number
         return table
 
 
-def carried(labels: Labels, table: Labels, void: int) -> Labels:
+def carried(labels: Labels, table: Table, void: int) -> Labels:
     """Labels put through a table.
 
     Args:

@@ -5,7 +5,7 @@ The frames themselves are left out: most data may not be passed on, its label ma
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +38,22 @@ def label_maps(predictor: Predictor, dataset: Dataset, count: int = 6) -> Image:
         cells += [colour_labels(target, palette), colour_labels(shown, palette)]
         titles += [f"{dataset.frame_name(index)}: target", "prediction"]
     return side_by_side(cells, titles, columns=4)
+
+
+def one_frame(predictor: Predictor, datasets: Mapping[str, Dataset], index: int = 0) -> Image:
+    """Target and predictions of one frame, whose pixels differ from data set to data set.
+
+    Args:
+        predictor: the network.
+        datasets: title -> data; of the same frames, targets and classes.
+        index: of the frame.
+    """
+    first = next(iter(datasets.values()))
+    palette = first.labels.palette
+    cells = [colour_labels(load_checked(first, index)[1], palette)]
+    for dataset in datasets.values():
+        cells.append(colour_labels(_target_and_prediction(predictor, dataset, index)[1], palette))
+    return side_by_side(cells, [f"{first.frame_name(index)}: target", *datasets], columns=4)
 
 
 def error_maps(predictor: Predictor, dataset: Dataset, frames: Sequence[FrameScore]) -> Image:

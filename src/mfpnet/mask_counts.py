@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mfpnet.mask_files import SavedMask
+from mfpnet.mask_files import Codes, SavedMask
 
 Counts = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+Plane = npt.NDArray[np.unsignedinteger]
 
 # A picture that is no mask may have a colour for each pixel: only the most frequent are kept.
 MOST_OF_ONE = 2048
@@ -69,7 +70,12 @@ class Tally:
         self.forms[_form(mask, values is None)] += 1
         self.pixels += mask.size[0] * mask.size[1]
         self.transparent += mask.transparent
-        keys, counts = count_plane(_keys(mask, values))
+        if values is None:
+            distinct, counts = count_plane(mask.codes())
+            keys = distinct | _COLOUR_ONLY << 24
+        else:
+            distinct, counts = count_plane(values, mask.table())
+            keys = distinct << 24 | mask.table()[distinct]
         for key, (pixels, inner, between) in zip(keys.tolist(), counts.T.tolist(), strict=True):
             seen = self.seen.setdefault(key, Seen(example=path))
             seen.pixels, seen.inner = seen.pixels + pixels, seen.inner + inner
@@ -115,39 +121,42 @@ def _form(mask: SavedMask, coloured: bool) -> str:
     return "palette" if mask.palette is not None else f"grey{mask.bits}"
 
 
-def _keys(mask: SavedMask, values: npt.NDArray[np.uint8 | np.uint16] | None) -> Counts:
-    """(H, W) value << 24 | colour."""
-    upper = np.int64(_COLOUR_ONLY) if values is None else values.astype(np.int64)
-    return upper << 24 | mask.codes()
+def count_plane(plane: Plane, table: Codes | None = None) -> tuple[Counts, Counts]:
+    """The distinct values (N,) of a mask (H, W), and for each pixels, inner and between: (3, N).
 
-
-def count_plane(keys: Counts) -> tuple[Counts, Counts]:
-    """The distinct keys (N,) of a mask (H, W), and for each pixels, inner and between: (3, N)."""
-    inner = _inner(keys)
-    distinct, places = _distinct(keys)
+    Args:
+        plane: values, or colours as `labels.colour_code` writes them.
+        table: the colour of each value; None where the plane holds colours.
+    """
+    inner = _inner(plane)
+    distinct, places = _distinct(plane)
     counts = np.stack(
         [
             np.bincount(places, minlength=len(distinct)),
             np.bincount(places[inner.ravel()], minlength=len(distinct)),
-            np.bincount(places[_between(keys, ~inner)], minlength=len(distinct)),
+            np.bincount(places[_between(plane, ~inner, table)], minlength=len(distinct)),
         ]
     ).astype(np.int64)
-    if len(distinct) > MOST_OF_ONE:
+    # Of a table that has places for all values, the ones that occur; of many, the frequent ones.
+    kept = np.flatnonzero(counts[0])
+    if len(kept) > MOST_OF_ONE:
         kept = np.sort(np.argsort(-counts[0], kind="stable")[:MOST_OF_ONE])
-        distinct, counts = distinct[kept], counts[:, kept]
-    return distinct, counts
+    return distinct[kept].astype(np.int64), counts[:, kept]
 
 
-def _distinct(keys: Counts) -> tuple[Counts, npt.NDArray[np.intp]]:
-    """The distinct keys, and for each pixel (H * W,) which it is: by runs, which are few."""
-    flat = keys.ravel()
+def _distinct(plane: Plane) -> tuple[Plane, npt.NDArray[np.integer]]:
+    """The values that may occur, and for each pixel (H * W,) which of them it has."""
+    flat = plane.ravel()
+    if plane.dtype != np.uint32:
+        return np.arange(np.iinfo(plane.dtype).max + 1, dtype=np.uint32), flat
+    # By runs of one colour, which are few.
     starts = np.flatnonzero(np.concatenate([[True], flat[1:] != flat[:-1]]))
     lengths = np.diff(np.append(starts, flat.size))
     distinct, places = np.unique(flat[starts], return_inverse=True)
-    return distinct, np.repeat(places, lengths)
+    return distinct, np.repeat(places.astype(np.int32), lengths)
 
 
-def _inner(keys: Counts) -> Mask:
+def _inner(keys: Plane) -> Mask:
     """(H, W): all neighbours that there are have the same key."""
     across, down = keys[:, 1:] == keys[:, :-1], keys[1:] == keys[:-1]
     inner = np.ones(keys.shape, dtype=np.bool_)
@@ -158,7 +167,7 @@ def _inner(keys: Counts) -> Mask:
     return inner
 
 
-def _between(keys: Counts, thin: Mask) -> npt.NDArray[np.intp]:
+def _between(keys: Plane, thin: Mask, table: Codes | None) -> npt.NDArray[np.intp]:
     """The places, among those of `thin`, that blend their left and right, or upper and lower."""
     width, flat = keys.shape[1], keys.ravel()
     rows, columns = np.nonzero(thin)
@@ -167,11 +176,17 @@ def _between(keys: Counts, thin: Mask) -> npt.NDArray[np.intp]:
     for step, along, last in ((1, columns, width - 1), (width, rows, keys.shape[0] - 1)):
         amid = np.flatnonzero((along > 0) & (along < last))
         at = places[amid]
-        found[amid] |= _blends(flat[at], flat[at - step], flat[at + step])
-    return places[found]
+        found[amid] |= _blends(*(_coded(flat[i], table) for i in (at, at - step, at + step)))
+    blended: npt.NDArray[np.intp] = places[found]
+    return blended
 
 
-def _blends(keys: Counts, before: Counts, after: Counts) -> Mask:
+def _coded(values: Plane, table: Codes | None) -> Codes:
+    """Their colours."""
+    return values.astype(np.uint32, copy=False) if table is None else table[values]
+
+
+def _blends(keys: Codes, before: Codes, after: Codes) -> Mask:
     """Whether each channel lies between its neighbours', and the whole equals neither."""
     blends: Mask = (keys != before) & (keys != after)
     for shift in (16, 8, 0):

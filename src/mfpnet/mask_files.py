@@ -51,18 +51,20 @@ class SavedMask:
     def codes(self) -> Codes:
         """(H, W) colours as `labels.colour_code` writes them; a grey value is a grey colour."""
         if self.pixels.ndim == 2:
-            return self._table()[self.pixels]
+            return self.table()[self.pixels]
         red, green, blue = (self.pixels[..., channel].astype(np.uint32) for channel in range(3))
-        return red << 16 | green << 8 | blue
+        return red << np.uint32(16) | green << np.uint32(8) | blue
 
-    def _table(self) -> Codes:
+    def table(self) -> Codes:
+        """The colour of each value, as in `codes`, of a mask that has values."""
         if self.palette is not None:
             parts = self.palette.astype(np.uint32)
-            return parts[:, 0] << 16 | parts[:, 1] << 8 | parts[:, 2]
+            return parts[:, 0] << np.uint32(16) | parts[:, 1] << np.uint32(8) | parts[:, 2]
         if self.bits == 16:
             return np.arange(65536, dtype=np.uint32) // 257 * np.uint32(_GREY_CODE)
         stretch = 255 // (2**self.bits - 1)
-        return np.minimum(np.arange(256) * stretch, 255).astype(np.uint32) * np.uint32(_GREY_CODE)
+        greys: Codes = np.minimum(np.arange(256) * stretch, 255).astype(np.uint32)
+        return greys * np.uint32(_GREY_CODE)
 
 
 def read_saved_mask(path: Path) -> SavedMask:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from mfpnet.class_rows import Masks, shown_value
+from mfpnet.class_rows import Masks
 from mfpnet.errors import MfpnetError
 from mfpnet.labels import code_colour
 from mfpnet.mask_counts import Seen, Tally
@@ -17,15 +17,17 @@ Counted = Mapping[int, Seen]
 # A line, or a blended border, has next to no pixel with four neighbours of its own kind.
 _THIN = 0.02
 # Areas fill masks; in photographs hardly a pixel equals its four neighbours.
-_LEAST_INNER = 0.3
-_MANY_VALUES = 128
+_LEAST_INNER = 0.15
+_MANY_VALUES = 64
 _MOST_CLASSES = 4096
 # Blends need room between two classes; indices 0, 1, 2 have none.
 _LEAST_GAP = 8
 # What is blended is thin, so much of it means that something else is going on.
 _MOST_BLENDED = 0.4
 _BLEND_COLOURS = 3
-_SLIP_MASKS, _SLIP_SHARE, _SLIP_NEAR = 0.05, 1e-3, 16
+_SLIP_MASKS, _SLIP_SHARE = 0.05, 1e-3
+# How much rarer a near miss of a colour is: a slip of the hand, or ringing beside a border.
+_SLIP, _RINGING, _NEAR = 200, 5, 16
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,18 @@ def read_kind(tally: Tally, listed: Iterable[int] = ()) -> Reading:
     return _values(tally)
 
 
+def check_areas(tally: Tally) -> None:
+    """Look, after a few masks, whether they are masks at all: pictures take long to count.
+
+    Raises:
+        MfpnetError: they look like pictures.
+    """
+    if "colour" in tally.forms:
+        _check_areas(tally, tally.by_colour(), "colours")
+    else:
+        _check_areas(tally, tally.by_value(), "values")
+
+
 def _palettes_differ(tally: Tally) -> bool:
     """Whether one index has several colours, as in palettes that each file orders anew."""
     if set(tally.forms) != {"palette"}:
@@ -104,7 +118,7 @@ def _check_areas(tally: Tally, seen: Counted, what: str) -> None:
             f"the masks look like pictures, '{example}' for one: together they have {many}, and "
             f"only {100 * inner:.0f} % of the pixels lie within an area of one. A mask has one "
             f"value or colour for each class: check that images and masks are not exchanged, and "
-            f"export the masks anew as PNG."
+            f"export the masks anew as PNG, of 16 bits for more than 255 classes."
         )
 
 
@@ -186,49 +200,47 @@ def _colours(tally: Tally, listed: set[int]) -> Reading:
             f"Export the masks without smoothing, at the images' size."
         )
     sharp = {code: each for code, each in seen.items() if code not in blended}
-    slips = {c: s for c, s in sharp.items() if c not in listed and _near_twin(c, sharp)}
+    slips = {c: s for c, s in sharp.items() if c not in listed and _near_twin(c, sharp, _SLIP)}
     sharp = {code: each for code, each in sharp.items() if code not in slips}
-    ignore, notes = _black(sharp, listed, tally.pixels)
+    ignore = _outlines(sharp, listed)
     ranked = sorted(sharp.items(), key=lambda item: (item[0] != 0, -item[1].pixels, item[0]))
     classes = {code: each for code, each in ranked if code not in ignore}
+    notes = ("black is ignored, as void: it only outlines the classes.",) if ignore else ()
     return Reading("colour", classes, ignore, blended, slips, notes)
 
 
 def _blended_colours(seen: dict[int, Seen], listed: set[int]) -> dict[int, Seen]:
-    """Colours that occur only as thin transitions, and the odd ones where three classes meet."""
+    """Colours that occur only as thin transitions, and the odd ones beside them.
+
+    Odd are those where three classes meet, and those just beyond a class's (ringing).
+    """
     thin = {c: s for c, s in seen.items() if s.inner <= _THIN * s.pixels and c not in listed}
     blends = {c: s for c, s in thin.items() if 2 * s.between >= s.pixels}
     if len(blends) < _BLEND_COLOURS or len(seen) - len(thin) < 2:
         return {}
     usual = max(20.0, 10 * median(each.pixels for each in blends.values()))
-    odd = {c: s for c, s in thin.items() if c not in blends and s.pixels < usual}
-    return blends | odd
+    unsure = {c: s for c, s in seen.items() if c not in blends and c not in listed}
+    odd = {c: s for c, s in unsure.items() if s.pixels < usual and 4 * s.inner <= s.pixels}
+    near = {c: s for c, s in unsure.items() if _near_twin(c, seen, _RINGING)}
+    return blends | odd | near
 
 
-def _near_twin(code: int, sharp: Counted) -> bool:
-    """Whether a colour is a rare near miss of a frequent one."""
+def _near_twin(code: int, sharp: Counted, factor: int) -> bool:
+    """Whether a colour is a near miss of one that is so many times as frequent."""
     few = sharp[code].pixels
     return any(
-        each.pixels > 200 * few
+        each.pixels > factor * few
         and max(abs(a - b) for a, b in zip(code_colour(code), code_colour(other), strict=True))
-        <= _SLIP_NEAR
+        <= _NEAR
         for other, each in sharp.items()
     )
 
 
-def _black(
-    sharp: Counted, listed: set[int], pixels: int
-) -> tuple[dict[int, Seen], tuple[str, ...]]:
-    """Black is void where it only outlines things, else the background."""
-    if 0 not in sharp or 0 in listed or len(sharp) < 3:
-        return {}, ()
-    share = f"black ({_percent(sharp[0].pixels / pixels)} of the pixels)"
-    if sharp[0].inner <= 0.1 * sharp[0].pixels:
-        return {0: sharp[0]}, (f"{share} is ignored, as void: it only outlines the classes.",)
-    how = f"put {shown_value(0, 'colour')} under `ignore`"
-    return {}, (
-        f"{share} is taken as the class 'background'; if it means unlabelled, {how} instead.",
-    )
+def _outlines(sharp: Counted, listed: set[int]) -> dict[int, Seen]:
+    """Black where it only outlines things."""
+    if 0 not in sharp or 0 in listed or len(sharp) < 3 or sharp[0].inner > 0.1 * sharp[0].pixels:
+        return {}
+    return {0: sharp[0]}
 
 
 def _percent(share: float) -> str:

@@ -8,17 +8,19 @@ from functools import lru_cache
 from pathlib import Path
 
 from mfpnet.class_file import CLASS_FILE, ClassFile, described, usual_palette
-from mfpnet.class_names import Found, Named, name_classes
+from mfpnet.class_names import BACKGROUND, Found, Named, name_classes
 from mfpnet.errors import MfpnetError
 from mfpnet.label_files import find_label_file
 from mfpnet.labels import LabelSet, code_colour, colour_code
 from mfpnet.mask_counts import Tally
 from mfpnet.mask_files import read_saved_mask
-from mfpnet.mask_kinds import Reading, read_kind
+from mfpnet.mask_kinds import Reading, check_areas, read_kind
 from mfpnet.pairs import Pair
 from mfpnet.show import counted, progress
 
 _MOST_PLACES = 20
+# So many masks tell whether they are masks at all.
+_FEW = 20
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,13 @@ def _proposed(
         Found(found.masks, tuple(found.classes), tuple(found.ignore), _palette(tally)), file
     )
     classes = _class_file(found, named, root)
-    notes = (*_broken_note(broken), *_kind_note(tally, found), *found.notes, *named.notes)
+    notes = (
+        *_broken_note(broken),
+        *_kind_note(tally, found),
+        *found.notes,
+        *named.notes,
+        *_black_note(tally, named),
+    )
     return Proposal(classes, (*notes, *_blend_note(found, tally), *_slip_note(found, classes)))
 
 
@@ -78,7 +86,7 @@ def survey(pairs: Sequence[Pair]) -> tuple[Tally, list[str]]:
     """The counts of all masks, and what is wrong with those that cannot be read.
 
     Raises:
-        MfpnetError: none can be read.
+        MfpnetError: none can be read, or they look like pictures.
     """
     tally, broken = Tally(), []
     for number, pair in enumerate(pairs, 1):
@@ -87,6 +95,8 @@ def survey(pairs: Sequence[Pair]) -> tuple[Tally, list[str]]:
             tally.add(read_saved_mask(pair.mask), pair.mask)
         except MfpnetError as error:
             broken.append(str(error))
+        if number == _FEW and tally.pixels:
+            check_areas(tally)
     progress("")
     if not tally.pixels:
         raise MfpnetError(f"no mask can be read. {broken[0]}" if broken else "there is no mask.")
@@ -165,6 +175,17 @@ def _kind_note(tally: Tally, found: Reading) -> tuple[str, ...]:
     return (f"masks are {', '.join(shown)}; a pixel is {kind[found.masks]}.", *see_through)
 
 
+def _black_note(tally: Tally, named: Named) -> tuple[str, ...]:
+    """Black may mean unlabelled; whoever knows has named it."""
+    if "colour" not in tally.forms or named.notes or named.names.get(0) != BACKGROUND:
+        return ()
+    share = _share(tally.by_colour()[0].pixels, tally)
+    return (
+        f"black ({share}) is taken as the class '{BACKGROUND}'; if it means unlabelled, put "
+        f"[0, 0, 0] under `ignore` instead.",
+    )
+
+
 def _blend_note(found: Reading, tally: Tally) -> tuple[str, ...]:
     if not found.blended:
         return ()
@@ -184,8 +205,8 @@ def _slip_note(found: Reading, classes: ClassFile) -> tuple[str, ...]:
     masks = sum(each.masks for each in found.slips.values())
     example = next(iter(found.slips.values())).example
     return (
-        f"{counted(masks, 'mask')} of {example.parent} hold {described(counts, found.masks)}, in "
-        f"'{example.name}' for one, which looks like a slip and is no class. {classes.fix(counts)}",
+        f"{described(counts, found.masks)}, in {counted(masks, 'mask')} only ('{example}'), looks "
+        f"like a slip and is taken for no class. {classes.fix(counts)}",
     )
 
 

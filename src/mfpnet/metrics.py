@@ -110,9 +110,8 @@ def most_confused(counts: Counts, number: int) -> list[tuple[int, int, int]]:
     wrong = counts.copy()
     np.fill_diagonal(wrong, 0)
     flat = wrong.ravel()
-    largest = np.argsort(-flat, kind="stable")[:number] if flat.size else []
-    places = ((*divmod(int(place), len(counts)), int(flat[place])) for place in largest)
-    return [(row, column, pixels) for row, column, pixels in places if pixels]
+    largest = np.argsort(-flat, kind="stable")[:number].tolist()
+    return [(*divmod(place, len(counts)), int(flat[place])) for place in largest if flat[place]]
 
 
 def iou_per_class(intersection: Counts, union: Counts) -> tuple[float | None, ...]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mfpnet.data_source import FOLDER
+from mfpnet.datasets import frame_format
 from mfpnet.errors import MfpnetError
 from mfpnet.folder import PLAN
 from mfpnet.options import TrainOptions
@@ -41,8 +42,7 @@ def new_run(options: TrainOptions, folder: Path, tell: Tell) -> RunConfig:
         config = config_from_file(options, options.config)
         check_config(config)
         return config
-    if options.minutes is not None and options.epochs is not None:
-        raise MfpnetError("--minutes and --epochs both say how long: give one of them.")
+    _check_time(options)
     if data_source(options.data, options.split).name == FOLDER:
         return _own_run(options, folder, tell)
     config = config_from_options(options)
@@ -51,6 +51,15 @@ def new_run(options: TrainOptions, folder: Path, tell: Tell) -> RunConfig:
         return config
     data = open_joined((config.data, *config.extra))
     return _timed(config, len(data), options.minutes, tell)
+
+
+def _check_time(options: TrainOptions) -> None:
+    if options.minutes is None:
+        return
+    if options.epochs is not None:
+        raise MfpnetError("--minutes and --epochs both say how long: give one of them.")
+    if not options.minutes > 0:
+        raise MfpnetError(f"--minutes is {options.minutes:g}: give a number above 0.")
 
 
 def run_name(options: TrainOptions) -> str:
@@ -111,8 +120,8 @@ def _planned(config: RunConfig, plan: Plan, folder: Path) -> RunConfig:
 def _timed(config: RunConfig, frames: int, minutes: float, tell: Tell) -> RunConfig:
     from mfpnet.budget import fitted
 
-    labels = open_joined((config.data, *config.extra)).labels
-    config = fitted(config, labels, frames, minutes)
+    data = open_joined((config.data, *config.extra))
+    config = fitted(config, data.labels, frames, minutes, frame_format(data).channels)
     tell(
         f"{config.recipe.epochs} epochs of {frames} frames fit into {minutes:g} minutes on this "
         f"machine; --minutes or --epochs for more."

@@ -57,7 +57,7 @@ def to_onnx(model: Deployed, manifest: Manifest, batch: int = 1) -> ModelProto:
 def _name_sides(proto: ModelProto, pixels: Pixels) -> None:
     """Call what can be any number `height` and `width` instead of what the tracer called it."""
     image = proto.graph.input[0].type.tensor_type.shape.dim
-    height, width = image[1:3] if pixels == "uint8" else image[2:4]
+    height, width = image[2:4] if pixels == "float" else image[1:3]
     known = {height.dim_param: "height", width.dim_param: "width"}
     for value in (*proto.graph.input, *proto.graph.output):
         for side in value.type.tensor_type.shape.dim:

@@ -165,52 +165,6 @@ class TrainOptions:
 
 
 @dataclass(frozen=True)
-class EvaluateOptions:
-    """Score weights on data with targets."""
-
-    weights: Weights
-    """Bundled name, run folder, .safetensors, or an exported file (.onnx, .xml, .pt2, ...)."""
-    data: OmitArgPrefixes[DataChoice] = field(default_factory=DataChoice)
-    split: Annotated[
-        str | None,
-        arg(metavar="STR", help_behavior_hint="(default: test, or a folder's val)"),
-    ] = None
-    """train, val, test, train+val, train/0006R0 (one drive), train-0006R0 (all but that one)."""
-    model: Model = None
-    """Of weights of somebody else's network: the code of that name is imported and run."""
-    device: str = "auto"
-    """auto, cpu, cuda, ..."""
-    flip: Flag = False
-    """Look at each frame mirrored too, and average the probabilities."""
-    scales: Annotated[tuple[float, ...], arg(metavar="X [X ...]")] = (1.0,)
-    """Look at each frame at these factors, and average the probabilities."""
-    calibration: Flag = False
-    """Measure confidence against accuracy too, with a temperature from the other drives."""
-    tile: Tile = None
-    """Predict in tiles of this size, and compare with the labels of whole frames."""
-    overlap: Overlap = None
-    """Pixels that tiles share."""
-    half: Flag = False
-    """Round the weights to float16 first."""
-    save: File = None
-    """Write the weights with these scores in their card, as float16 with --half."""
-    submit: File = None
-    """Write the labels for Cityscapes' evaluation server (.zip); of val, or of test, unscored."""
-    picture: File = None
-    """Draw the confusion matrix (.png, .svg or .pdf; extra `plot`)."""
-    bars: File = None
-    """Draw the IoU of each class as bars (.png, .svg or .pdf; extra `plot`)."""
-    maps: File = None
-    """Draw target and prediction of six frames as label maps (.png)."""
-    worst: File = None
-    """Draw the three frames with the lowest mIoU: target, prediction, errors (.png)."""
-    reliability: File = None
-    """Draw the calibration (.png, .svg or .pdf; extra `plot`); implies --calibration."""
-    json_file: Json = None
-    """Write the scores as JSON."""
-
-
-@dataclass(frozen=True)
 class PredictOptions:
     """Segment pictures: label map, overlay and class fractions of each."""
 

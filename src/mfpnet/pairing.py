@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from mfpnet.errors import MfpnetError
-from mfpnet.folder_names import FolderName, Role, marks, natural, read_folder_name
-from mfpnet.picture_tree import shown
+from mfpnet.folder_names import FolderName, Role, marks, natural, read_folder_name, shown
 
 _PHOTOS = (".jpg", ".jpeg")
 _EXACT = (".png", ".bmp", ".gif", ".tif", ".tiff")
@@ -147,10 +146,12 @@ def _matched(choice: _Choice) -> Match:
 def _described(choice: _Choice) -> str:
     if choice.frame.beside:
         return "a.jpg with its mask a.png beside it"
-    kinds = f"{choice.frame.kind} {choice.mask.kind}"
-    known = {"jpegimages segmentationclass": "Pascal VOC", "leftimg8bit gtfine": "Cityscapes tree"}
-    name = f"{known[kinds]}: " if kinds in known else ""
-    return f"{name}frames {choice.frame}, masks {choice.mask}"
+    rule = f"frames {choice.frame}, masks {choice.mask}"
+    kinds = choice.frame.kind, choice.mask.kind
+    if kinds == ("jpegimages", "segmentationclass"):
+        return f"Pascal VOC: {rule}"
+    official = kinds == ("leftimg8bit", "gtfine") and "label" in choice.mask.mark
+    return f"Cityscapes tree: {rule}" if official and "gt" in choice.mask.mark.lower() else rule
 
 
 @dataclass(frozen=True)

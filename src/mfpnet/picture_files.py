@@ -7,12 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mfpnet.bands import read_bands
 from mfpnet.draw import overlay
 from mfpnet.errors import MfpnetError
 from mfpnet.files import write_json
 from mfpnet.info import ModelInfo
-from mfpnet.pictures import Image, read_image, write_png
+from mfpnet.pictures import write_png
+from mfpnet.pixel_format import Raster
 from mfpnet.predict import MIN_SIDE, Prediction, Predictor
+from mfpnet.rgb_view import rgb_view
 
 # An exported file of one size should not spend more of its time on padding than this.
 MOST_PADDING = 0.1
@@ -55,7 +58,7 @@ def predict_files(
     reports, noted = [], False
     for picture, stem in zip(pictures, _stems(pictures), strict=True):
         try:
-            image = read_image(picture)
+            image = read_bands(picture, predictor.info.format)
         except MfpnetError as error:
             report = PictureReport(str(picture), {}, str(error))
         else:
@@ -98,10 +101,10 @@ def _stems(pictures: Sequence[Path]) -> list[str]:
     return names
 
 
-def _write_prediction(info: ModelInfo, image: Image, prediction: Prediction, stem: Path) -> None:
+def _write_prediction(info: ModelInfo, image: Raster, prediction: Prediction, stem: Path) -> None:
     labels = prediction.labels
     write_png(stem.with_name(f"{stem.name}_labels.png"), labels)
-    drawn = overlay(image, labels, info.palette, info.classes)
+    drawn = overlay(rgb_view(image), labels, info.palette, info.classes)
     write_png(stem.with_name(f"{stem.name}_overlay.png"), drawn)
     size = {"height": labels.shape[0], "width": labels.shape[1]}
     write_json(stem.with_name(f"{stem.name}.json"), {**size, "fractions": prediction.fractions})

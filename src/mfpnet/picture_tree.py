@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mfpnet.errors import MfpnetError
-from mfpnet.folder_names import natural
+from mfpnet.folder_names import counted, natural, shown
 from mfpnet.pictures import IMAGE_SUFFIXES
 
 _NEVER = frozenset({"__macosx", "thumbs.db", "desktop.ini", "lost+found", "$recycle.bin"})
@@ -56,16 +56,6 @@ def read_tree(root: Path) -> Tree:
     tree.pictures.sort(key=natural)
     tree.texts.sort(key=natural)
     return tree
-
-
-def shown(path: Path | str) -> str:
-    r"""A path that can be printed: bytes that are not UTF-8 as in `\xff`."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
-def counted(paths: list[str], what: str) -> str:
-    """As in `3 frames without a mask: left aside (first: train/a.png).`"""
-    return f"{len(paths)} {what} (first: {shown(paths[0])})."
 
 
 def _look_into(tree: Tree, folder: Path, inside: str, real_root: str, *, linked: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mfpnet.class_file import CLASS_FILE, ClassFile, read_classes, write_classes
@@ -65,7 +65,7 @@ def plan_of(root: Path, plan: Path | None = None, classes: Path | None = None) -
     layout = find_layout(root)
     every = [pair for part in layout.parts.values() for pair in part]
     read, notes = _classes(every, root, plan, classes)
-    parts, more = _parts(layout.parts, every, root, plan)
+    parts, more = _parts(layout.parts, every, plan)
     return Plan(parts, read, (*layout.notes, *notes, *more))
 
 
@@ -75,17 +75,17 @@ def _classes(
     files = [classes, plan and plan / CLASS_FILE, root / CLASS_FILE]
     for file in files:
         if file and (file.is_file() or file is classes):
-            return read_classes(file), ()
+            read = read_classes(file)
+            # A fault is to be mended in the folder, not in the copy that a run keeps.
+            mended = root / CLASS_FILE if file.parent == plan else file
+            return replace(read, place=mended), ()
     proposed = propose_classes(pairs, root)
     return proposed.classes, proposed.notes
 
 
-def _parts(
-    found: Parts, pairs: list[Pair], root: Path, plan: Path | None
-) -> tuple[Parts, tuple[str, ...]]:
-    for lists in (plan, root):
-        if lists and has_splits(lists):
-            return read_splits(lists, pairs), ()
+def _parts(found: Parts, pairs: list[Pair], plan: Path | None) -> tuple[Parts, tuple[str, ...]]:
+    if plan and has_splits(plan):
+        return read_splits(plan, pairs), ()
     if len(found) > 1:
         return found, ()
     split = split_pairs(pairs)

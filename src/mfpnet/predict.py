@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import PIL.Image
 
 from mfpnet.backends import is_exported
+from mfpnet.bands import as_taken
 from mfpnet.engine import Engine
 from mfpnet.enlarge import Logits
 from mfpnet.errors import MfpnetError
 from mfpnet.info import ModelInfo
-from mfpnet.pictures import Image, Labels, picture_to_rgb, read_image
+from mfpnet.pictures import Labels
+from mfpnet.pixel_format import Raster
 from mfpnet.resizing import reduced, resize_image, resize_labels
 from mfpnet.strips import count_labels
 from mfpnet.tiles import Tiling, tiled_labels, tiling_of
@@ -97,28 +98,30 @@ class Predictor:
         self._check_tiles()
         self._check_views()
 
-    def predict(self, image: Image | PIL.Image.Image | str | Path) -> Prediction:
+    def predict(self, image: Raster | PIL.Image.Image | str | Path) -> Prediction:
         """The labels of one picture.
 
         Args:
-            image: (H, W, 3) uint8 RGB, a Pillow image, or a file.
+            image: (H, W, 3) uint8 RGB, a Pillow image, or a file; for a network of other channels
+                or 16 bits, (H, W, channels) uint8 or uint16, or a file of that (see `bands`). A
+                grey network takes RGB too, and sees its luminance.
 
         Raises:
-            MfpnetError: the file is no picture, or the array is not (H, W, 3) uint8.
+            MfpnetError: the file is no picture, or the pixels are not what the network takes.
         """
-        pixels = _as_rgb(image)
+        pixels = as_taken(image, self.info.format)
         size = (pixels.shape[0], pixels.shape[1])
         seen = resize_image(pixels, self.network_size(size))
         if self.tiling and not self.tiling.holds((seen.shape[0], seen.shape[1])):
             labels = resize_labels(self._tiled(seen, self.tiling), size)
-        elif self.engine.gives_logits:
+        elif self._several_views:
             labels = self.engine.labels_at(self.logits(seen), size)
         else:
-            labels = resize_labels(self.engine.labels(seen), size)
+            labels = self.engine.labels(seen, size)
         return Prediction(labels, self.info.classes)
 
-    def logits(self, pixels: Image) -> Any:
-        """(H, W, 3) uint8 -> (1, num_classes, H, W) float32.
+    def logits(self, pixels: Raster) -> Any:
+        """(H, W, channels) uint8 or uint16 -> (1, num_classes, H, W) float32.
 
         A torch tensor for weights, a numpy array for an exported file. With several views it is the
         logarithm of their mean probability; the logits of each are brought back bilinearly before
@@ -127,7 +130,7 @@ class Predictor:
         Raises:
             MfpnetError: an exported file that gives labels only.
         """
-        if not self.flip and self.scales == (1.0,):
+        if not self._several_views:
             return self.engine.logits(pixels)
         size = (pixels.shape[0], pixels.shape[1])
         views = [(scale, side) for scale in self.scales for side in (1, -1)[: 1 + self.flip]]
@@ -137,6 +140,10 @@ class Predictor:
             view = self.engine.log_probability(seen, size, mirrored=side < 0)
             total = view if total is None else self.engine.logaddexp(total, view)
         return total - math.log(len(views))
+
+    @property
+    def _several_views(self) -> bool:
+        return self.flip or self.scales != (1.0,)
 
     def network_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """The (H, W) at which a picture of this size is predicted."""
@@ -153,11 +160,11 @@ class Predictor:
         other.tiling = None
         return other
 
-    def _tiled(self, pixels: Image, tiling: Tiling) -> Labels:
+    def _tiled(self, pixels: Raster, tiling: Tiling) -> Labels:
         with self.engine.told_of(reduced(pixels, tiling.tile)):
             return tiled_labels(self._tile_logits, pixels, tiling)
 
-    def _tile_logits(self, pixels: Image) -> Logits:
+    def _tile_logits(self, pixels: Raster) -> Logits:
         logits: Logits = self.engine.to_numpy(self.logits(pixels))[0]
         return logits
 
@@ -278,16 +285,3 @@ def _scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:
     """The size times the scale, the shorter side never below `MIN_SIDE`."""
     factor = max(scale, min(MIN_SIDE / min(size), 1.0))
     return round(size[0] * factor), round(size[1] * factor)
-
-
-def _as_rgb(image: Image | PIL.Image.Image | str | Path) -> Image:
-    if isinstance(image, str | Path):
-        return read_image(Path(image))
-    if isinstance(image, PIL.Image.Image):
-        return picture_to_rgb(image)
-    image = np.asarray(image)
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-        raise MfpnetError(
-            f"an image array must be (H, W, 3) uint8 RGB; this one is {image.shape} {image.dtype}."
-        )
-    return image

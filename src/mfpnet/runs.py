@@ -80,7 +80,8 @@ def without_places(config: RunConfig) -> RunConfig:
 
 def _without_place(source: DataSource) -> DataSource:
     """A map of one's own is called by its file's name."""
-    return replace(source, root=None, mapping=source.mapping and Path(source.mapping).name)
+    mapping = source.mapping and Path(source.mapping).name
+    return replace(source, root=None, plan=None, classes=None, mapping=mapping)
 
 
 def source_name(weights: str) -> str:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mfpnet.backends import is_exported
 from mfpnet.charts import confusion_picture, iou_bars
 from mfpnet.cityscapes import Cityscapes
+from mfpnet.data_source import DataSource
 from mfpnet.datasets import Dataset
 from mfpnet.errors import MfpnetError
 from mfpnet.evaluate import Evaluation, check_classes, evaluate, with_scores
+from mfpnet.evaluate_options import EvaluateOptions
+from mfpnet.grouped import Sides, sides_of
+from mfpnet.map_file import find_map
+from mfpnet.mapping import LabelMap
 from mfpnet.maps import error_maps, label_maps
-from mfpnet.options import EvaluateOptions, parse_tile
+from mfpnet.options import parse_tile
 from mfpnet.pictures import write_png
 from mfpnet.predict import Predictor, open_predictor
 from mfpnet.records import environment
@@ -38,6 +43,17 @@ SUFFIXES = {
     "maps": MAP,
     "worst": MAP,
 }
+# Options, what cannot stand beside each, and what that is of.
+EXCLUDED = (
+    ("tile", ("save", "calibration", "reliability"), "whole frames"),
+    ("map", ("save", "submit", "calibration", "reliability"), "the network's own classes"),
+    ("frames", ("save", "submit"), "all frames"),
+    (
+        "corruptions",
+        ("save", "submit", "tile", "calibration", "reliability", "bars", "worst"),
+        "frames as they are",
+    ),
+)
 # What is of no use where nothing can be scored.
 NEEDS_TARGETS = ("save", "picture", "bars", "maps", "worst", "calibration", "reliability")
 
@@ -67,30 +83,61 @@ def score(options: EvaluateOptions) -> Scored:
     Raises:
         MfpnetError: options that exclude each other, unusable weights, or unusable data.
     """
-    _check_files(options)
-    predictor = _open_predictor(options)
-    dataset = open_dataset(evaluated_source(options.data, options.split, options.weights))
+    predictor, sides, label_map = open_sides(options)
+    dataset = sides.dataset
     name = f"{dataset.name} {dataset.split}"
     with (
         progress_bar(ERR, f"evaluating {name}", len(dataset)) as bar,
         _submitting(options.submit, dataset) as add,
     ):
-        evaluation = evaluate(predictor, dataset, on_frame=lambda _: bar.advance(), on_labels=add)
-    record = {
-        "weights": predictor.info.as_dict() | _runtime(predictor),
-        "half": options.half,
-        **evaluation.as_dict(),
-    }
+        evaluation = evaluate(
+            sides.predictor,
+            dataset,
+            on_frame=lambda _: bar.advance(),
+            on_labels=add,
+            scored=sides.scored,
+        )
+    record = origin(options, predictor, label_map) | evaluation.as_dict()
     if options.calibration or options.reliability:
         with progress_bar(ERR, f"calibrating {name}", network_runs(dataset)) as bar:
             record["calibration"] = calibrate(predictor, dataset, on_frame=bar.advance).as_dict()
     if options.tile:
         with progress_bar(ERR, f"comparing with whole frames of {name}", len(dataset)) as bar:
-            found = tile_agreement(predictor, dataset, on_frame=bar.advance)
+            found = tile_agreement(sides.predictor, dataset, on_frame=bar.advance)
         record["tiles"] = found.as_dict() if found else None
+    record |= whence(predictor)
+    return Scored(options, sides.predictor, dataset, evaluation, record)
+
+
+def open_sides(options: EvaluateOptions) -> tuple[Predictor, Sides, LabelMap | None]:
+    """The network, what is compared with what, and the map that brings them together.
+
+    Raises:
+        MfpnetError: as `score`.
+    """
+    _check_files(options)
+    predictor = _open_predictor(options)
+    label_map = find_map(options.map) if options.map else None
+    source = _source(options).read_as(predictor.info.format)
+    return predictor, sides_of(predictor, open_dataset(source), label_map), label_map
+
+
+def origin(
+    options: EvaluateOptions, predictor: Predictor, label_map: LabelMap | None
+) -> dict[str, Any]:
+    """What a record says of what was scored."""
+    return {
+        "weights": predictor.info.as_dict() | _runtime(predictor),
+        "half": options.half,
+        "map": label_map.as_dict() if label_map else None,
+    }
+
+
+def whence(predictor: Predictor) -> dict[str, Any]:
+    """What a record says of where it comes from."""
     engine = predictor.engine
-    record["environment"] = environment(engine.package) | engine.where() | _runtime(predictor)
-    return Scored(options, predictor, dataset, evaluation, record)
+    where = environment(engine.package) | engine.where() | _runtime(predictor)
+    return {"environment": where}
 
 
 def submit_unscored(options: EvaluateOptions) -> dict[str, Any] | None:
@@ -102,8 +149,7 @@ def submit_unscored(options: EvaluateOptions) -> dict[str, Any] | None:
     if options.submit is None:
         return None
     _check_files(options)
-    source = evaluated_source(options.data, options.split, options.weights)
-    dataset = submittable(open_dataset(source))
+    dataset = submittable(open_dataset(_source(options)))
     if dataset.scored:
         return None
     for name in NEEDS_TARGETS:
@@ -178,7 +224,7 @@ def draw(scored: Scored) -> None:
         iou_bars(evaluation.classes, series, options.bars)
         say(f"IoU of each class: {options.bars}")
     if options.picture:
-        confusion_picture(evaluation.counts, evaluation.classes, options.picture)
+        confusion_picture(evaluation.counts, evaluation.names, options.picture)
         say(f"confusion matrix: {options.picture}")
     if options.reliability:
         found = scored.record["calibration"]
@@ -198,15 +244,20 @@ def _check_files(options: EvaluateOptions) -> None:
             f"--save cannot stand beside {asked}: a card states the plain score. Leave out one or "
             f"the other."
         )
-    if options.tile:
-        for name in ("save", "calibration", "reliability"):
-            if getattr(options, name):
-                raise MfpnetError(f"--{name} is of whole frames: leave out --tile, or --{name}.")
+    for option, excluded, what in EXCLUDED:
+        for name in excluded:
+            if getattr(options, option) and getattr(options, name):
+                raise MfpnetError(f"--{name} is of {what}: leave out --{option}, or --{name}.")
     for name, suffixes in SUFFIXES.items():
         path: Path | None = getattr(options, name)
         if path and path.suffix.lower() not in suffixes:
             ending = " or ".join(suffixes)
             raise MfpnetError(f"--{name} is '{path}': give a name that ends in {ending}.")
+
+
+def _source(options: EvaluateOptions) -> DataSource:
+    source = evaluated_source(options.data, options.split, options.weights)
+    return replace(source, frames=options.frames) if options.frames is not None else source
 
 
 def _open_predictor(options: EvaluateOptions) -> Predictor:

@@ -117,7 +117,14 @@ def open_session(
     if config.deterministic:
         make_deterministic(device)
     store, watch = read_data(config, device, console)
-    model = build_network(config, store.labels, device, resume=resume, on_note=console.print)
+    model = build_network(
+        config,
+        store.labels,
+        device,
+        in_channels=store.format.channels,
+        resume=resume,
+        on_note=console.print,
+    )
     info = build_info(config, store, resume=resume)
     return Session(
         config=config,

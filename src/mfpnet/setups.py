@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from mfpnet.backends import is_exported
-from mfpnet.data_options import DataChoice
+from mfpnet.data_options import AUTO, DataChoice, parse_channels
 from mfpnet.data_source import DATASETS, FOLDER, ON_DISK, DataSource
+from mfpnet.datasets import frame_format
 from mfpnet.errors import MfpnetError, unknown_name
 from mfpnet.extra_data import extra_sources
 from mfpnet.known_recipes import get_recipe
@@ -43,6 +44,8 @@ def data_source(choice: DataChoice, split: str) -> DataSource:
             f"--root goes with data on disk ({', '.join(ON_DISK)}), and the data is {choice.data} "
             f"(the default): give --data too, or leave out --root."
         )
+    if choice.channels != AUTO:
+        raise MfpnetError(f"--channels is of folders of your own, and {choice.data} is RGB.")
     # Absolute, so that a run can be resumed from another folder.
     root = str(choice.root.absolute()) if choice.root else None
     size = parse_size(choice.scene_size, "--scene-size")
@@ -57,12 +60,17 @@ def _own_folder(choice: DataChoice, split: str) -> DataSource:
     if choice.root:
         raise MfpnetError(f"--data {choice.data} is a folder itself: leave out --root.")
     classes = str(choice.classes.absolute()) if choice.classes else None
-    return DataSource(FOLDER, split, str(folder.absolute()), classes=classes)
+    channels = parse_channels(choice.channels)
+    return DataSource(FOLDER, split, str(folder.absolute()), classes=classes, channels=channels)
 
 
 def watched_source(choice: DataChoice, split: str) -> DataSource:
     """What a run is evaluated on: of drawn scenes a fifth as many."""
-    source = data_source(choice, split)
+    return few_scenes(data_source(choice, split))
+
+
+def few_scenes(source: DataSource) -> DataSource:
+    """The same with a fifth as many drawn scenes."""
     few = max(source.count // 5, 1)
     return replace(source, count=few) if source.name == "synthetic" else source
 
@@ -91,7 +99,9 @@ def check_calibration(trained_on: str, choice: DataChoice) -> None:
         MfpnetError: it is other data; weights that do not say are taken to be of data on disk.
     """
     names = trained_on.split("+")
-    if choice.data in names or (trained_on == "unknown" and choice.data != "synthetic"):
+    if {choice.data, Path(choice.data).absolute().name} & set(names):
+        return
+    if trained_on == "unknown" and choice.data != "synthetic":
         return
     told = f"int8 is fitted to the training data, and these weights were trained on {trained_on}"
     give = "call mfpnet.quantise.quantise in Python with its frames, or use --precision fp16"
@@ -196,8 +206,9 @@ def check_config(config: RunConfig) -> None:
     from mfpnet.transfer import frozen_parts, start_from
     from mfpnet.variants import create_network
 
-    labels = open_joined((config.data, *config.extra)).labels
-    network = create_network(config.variant, labels.num_classes)
+    data = open_joined((config.data, *config.extra))
+    labels, frames = data.labels, frame_format(data)
+    network = create_network(config.variant, labels.num_classes, frames.channels)
     if config.init:
         start_from(config.init, network, labels)
     if config.freeze and not (config.init and frozen_parts(network)):
@@ -206,9 +217,9 @@ def check_config(config: RunConfig) -> None:
             f"give --init too, or leave it out."
         )
     for weights in config.teachers:
-        check_teacher(weights, labels.classes)
+        check_teacher(weights, labels.classes, frames)
     if config.evaluate_on:
-        open_dataset(config.evaluate_on)
+        open_dataset(config.evaluate_on.read_as(frames))
     choose_device(config.device)
 
 

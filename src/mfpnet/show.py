@@ -10,8 +10,12 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from mfpnet.condensed import best_and_worst, listed
+
 OUT = Console()
 ERR = Console(stderr=True)
+# Of a table; there is nothing to be read in more.
+MOST_ROWS = 40
 
 
 def say(text: str) -> None:
@@ -53,16 +57,20 @@ def show_scores(record: Mapping[str, Any]) -> None:
     """The scores of an evaluation, class by class; `record` is `Evaluation.as_dict`."""
     frames = counted(record["frames"], "frame")
     table = Table(title=f"{record['data']} {record['split']}, {frames}")
-    table.add_column("class")
+    table.add_column("group" if record.get("map") else "class")
     for title in ("IoU %", "95 % interval", "boundary IoU %"):
         table.add_column(title, justify="right")
     rims, intervals = record["boundary_iou_per_class"], record["iou_interval_95_per_class"]
-    for name, value in record["iou_per_class"].items():
+    scored = list(record["iou_per_class"].items())
+    shown = best_and_worst([value for _, value in scored], MOST_ROWS)
+    for name, value in (scored[index] for index in shown):
         table.add_row(name, percent(value), _range(intervals[name]), percent(rims[name]))
     table.add_section()
     mean = (record["miou"], record["miou_interval_95"], record["boundary_miou"])
     table.add_row("mean", percent(mean[0]), _range(mean[1]), percent(mean[2]))
     OUT.print(table)
+    if len(shown) < len(scored):
+        _say_left_out(record, len(shown))
     say(
         f"mIoU {percent(record['miou'])} %{_interval(record['miou_interval_95'])}, "
         f"pixel accuracy {percent(record['pixel_accuracy'])} %"
@@ -71,6 +79,19 @@ def show_scores(record: Mapping[str, Any]) -> None:
         _say_calibration(record["calibration"])
     if "tiles" in record:
         _say_tiles(record["tiles"])
+
+
+def _say_left_out(record: Mapping[str, Any], shown: int) -> None:
+    values = list(record["iou_per_class"].values())
+    absent = sum(value is None for value in values)
+    say(
+        f"shown are {shown} of {len(values)} classes, the best and the worst; {absent} are absent. "
+        f"--json FILE has all"
+    )
+    if record["confusion_matrix"] is None:
+        say(
+            "the confusion matrix of so many classes is left out there; most_confused has its peaks"
+        )
 
 
 def _say_tiles(found: Mapping[str, Any] | None) -> None:
@@ -125,7 +146,7 @@ def show_card(title: str, card: Mapping[str, Any]) -> None:
         "licence": card["licence"],
     }
     if not card["iou"]:
-        rows["classes"] = ", ".join(card["classes"])
+        rows["classes"] = listed(card["classes"])
     for name, value in rows.items():
         table.add_row(name, Text(value))
     OUT.print(table)
@@ -139,16 +160,28 @@ def show_card(title: str, card: Mapping[str, Any]) -> None:
 
 def _card_parameters(card: Mapping[str, Any]) -> dict[str, str]:
     known = card["parameters"] is not None
-    return {"parameters": f"{card['parameters']:,}" if known else "not known without its code"}
+    return {
+        "takes": f"{_card_channels(card)}, {card['bits']} bits",
+        "parameters": f"{card['parameters']:,}" if known else "not known without its code",
+    }
+
+
+def _card_channels(card: Mapping[str, Any]) -> str:
+    return "RGB" if len(card["mean"]) == 3 else counted(len(card["mean"]), "channel")
 
 
 def _card_interface(card: Mapping[str, Any]) -> dict[str, str]:
     """What an exported file takes and gives, and what runs it."""
     size = _cell("size", card["size"]) if card["size"] else "any from 32x32 up"
-    pixels = {"uint8": "0 to 255, uint8 (N, H, W, 3)", "float": "0 to 1, float32 (N, 3, H, W)"}
+    channels = len(card["mean"])
+    pixels = {
+        "uint8": f"0 to 255, uint8 (N, H, W, {channels})",
+        "uint16": f"0 to 65535, uint16 (N, H, W, {channels})",
+        "float": f"0 to 1, float32 (N, {channels}, H, W)",
+    }
     return {
         "runs in": f"{card['backend']}, {card['precision']}",
-        "takes": f"RGB {pixels[card['pixels']]}, {size}",
+        "takes": f"{_card_channels(card)} {pixels[card['pixels']]}, {size}",
         "gives": card["output"],
     }
 
@@ -162,13 +195,15 @@ def _card_score(card: Mapping[str, Any]) -> str:
 
 
 def _card_classes(card: Mapping[str, Any]) -> Table:
-    """What each class is worth, beside the colour that it is drawn in."""
+    """What each class is worth, beside the colour that it is drawn in; of many the extremes."""
     table = Table()
     table.add_column("class")
     table.add_column("IoU %", justify="right")
     table.add_column("95 % interval", justify="right")
-    rows = zip(card["classes"], card["palette"], card["iou"], card["iou_interval"], strict=True)
-    for name, colour, iou, interval in rows:
+    columns = (card["classes"], card["palette"], card["iou"], card["iou_interval"])
+    rows = list(zip(*columns, strict=True))
+    for place in best_and_worst(card["iou"], MOST_ROWS):
+        name, colour, iou, interval = rows[place]
         named = Text.assemble(("■ ", f"#{bytes(colour).hex()}"), name)
         table.add_row(named, percent(iou), _range(interval))
     return table

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mfpnet.errors import MfpnetError
-from mfpnet.folder_names import SPLIT_OF
-from mfpnet.picture_tree import shown
+from mfpnet.folder_names import SPLIT_OF, shown
 
 # Deeper folders are of no use to tell frames apart, and cost memory.
 _MOST_FOLDERS = 6

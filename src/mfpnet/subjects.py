@@ -14,6 +14,7 @@ from mfpnet.checkpoint import bundled_weights, load_model
 from mfpnet.errors import MfpnetError, missing_extra, unknown_name
 from mfpnet.foreign import ForeignNetwork, foreign_network, is_foreign
 from mfpnet.info import ModelInfo
+from mfpnet.pixel_format import RGB
 from mfpnet.variants import SUITES, Network, create_model, list_models
 
 PEERS = ("segformer-b0",)
@@ -74,7 +75,18 @@ def subject_of(name: str, network: Network | None, classes: int) -> Subject:
         return Subject(name, name, absent=str(missing_extra("peers", f"measuring {name}")))
     made = network or _random(name, classes)
     made.info = made.info or random_info(name, classes)
+    check_measurable(made.info, name)
     return Subject(Path(name).name, name, made.eval())
+
+
+def check_measurable(info: ModelInfo, name: str) -> None:
+    """Refuse a network of other pixels: all of a benchmark are given the same pictures.
+
+    Raises:
+        MfpnetError: it takes something else than 8-bit RGB.
+    """
+    if info.format != RGB:
+        raise MfpnetError(f"'{name}' takes {info.format}: a benchmark draws 8-bit RGB pictures.")
 
 
 def _file(path: Path) -> Subject:

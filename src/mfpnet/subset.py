@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from mfpnet.datasets import Dataset
 from mfpnet.errors import MfpnetError
-from mfpnet.pictures import Image, Labels
+from mfpnet.pictures import Labels
+from mfpnet.pixel_format import Raster
 
 
 class Subset:
@@ -39,8 +40,8 @@ class Subset:
         """Likewise."""
         return self._dataset.sequence(self._chosen[index])
 
-    def load(self, index: int) -> tuple[Image, Labels]:
-        """The frame (H, W, 3) and its target (H, W)."""
+    def load(self, index: int) -> tuple[Raster, Labels]:
+        """The frame (H, W, C) and its target (H, W)."""
         return self._dataset.load(self._chosen[index])
 
     def describe(self, index: int) -> str:

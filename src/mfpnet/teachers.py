@@ -12,6 +12,7 @@ from mfpnet.checkpoint import load_model, read_info
 from mfpnet.errors import MfpnetError
 from mfpnet.foreign import is_foreign
 from mfpnet.info import ModelInfo
+from mfpnet.pixel_format import RGB, PixelFormat
 
 
 @dataclass(frozen=True)
@@ -83,11 +84,12 @@ def load_teachers(
     return Teachers(teachers, temperature=temperature, dtype=dtype)
 
 
-def check_teacher(name: str, classes: tuple[str, ...]) -> ModelInfo:
+def check_teacher(name: str, classes: tuple[str, ...], frames: PixelFormat = RGB) -> ModelInfo:
     """What travels with a teacher's weights, if they can teach a network with these classes.
 
     Raises:
-        MfpnetError: they cannot be read, are somebody else's network's, or know other classes.
+        MfpnetError: they cannot be read, are somebody else's network's, know other classes, or
+            take other pixels than `frames`.
     """
     info = read_info(name)
     if is_foreign(info.variant):
@@ -101,11 +103,16 @@ def check_teacher(name: str, classes: tuple[str, ...]) -> ModelInfo:
             f"({', '.join(info.classes[:4])}, ...), the data has {len(classes)} "
             f"({', '.join(classes[:4])}, ...): a teacher must know the same, in one order."
         )
+    if info.format != frames:
+        raise MfpnetError(
+            f"the teacher '{name}' takes {info.format}, and the frames have {frames}: a teacher "
+            f"must see what its pupil sees."
+        )
     return info
 
 
 def _load(name: str, pupil: ModelInfo, device: torch.device) -> Teacher:
-    info, network = check_teacher(name, pupil.classes), load_model(name)
+    info, network = check_teacher(name, pupil.classes, pupil.format), load_model(name)
     ours, theirs = (
         [torch.tensor(values).view(-1, 1, 1) for values in (each.mean, each.std)]
         for each in (pupil, info)

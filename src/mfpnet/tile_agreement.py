@@ -9,7 +9,8 @@ import numpy as np
 
 from mfpnet.datasets import Dataset, load_checked
 from mfpnet.errors import MfpnetError
-from mfpnet.pictures import Image, Labels
+from mfpnet.pictures import Labels
+from mfpnet.pixel_format import Raster
 from mfpnet.predict import Predictor
 from mfpnet.tiles import Cuts, Tiling
 
@@ -142,7 +143,7 @@ def _across(labels: Labels, cuts: Cuts) -> Seams:
     return Seams(here, there)
 
 
-def _comparable(tiling: Tiling, whole: Predictor, image: Image) -> bool:
+def _comparable(tiling: Tiling, whole: Predictor, image: Raster) -> bool:
     size = (image.shape[0], image.shape[1])
     same = whole.network_size(size) == size
     return same and not tiling.holds(size) and size[0] * size[1] <= WHOLE_PIXELS

@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from mfpnet.enlarge import Labels, Logits, likeliest
 from mfpnet.errors import MfpnetError
+from mfpnet.pixel_format import Raster
 
-Image = npt.NDArray[np.uint8]
-Run = Callable[[Image], Logits]
+Run = Callable[[Raster], Logits]
 
 MIN_TILE = 32
 # Half of it gives 0.1 points less agreement with the whole picture, half as much again 0.03 more.
@@ -97,11 +97,11 @@ def tiling_of(tile: tuple[int, int], overlap: int | None = None) -> Tiling:
     return Tiling(tile, min(OVERLAP, min(tile) // 4) if overlap is None else overlap)
 
 
-def tiled_labels(run: Run, pixels: Image, tiling: Tiling) -> Labels:
-    """The likeliest class at each pixel of a large picture: (H, W, 3) uint8 -> (H, W).
+def tiled_labels(run: Run, pixels: Raster, tiling: Tiling) -> Labels:
+    """The likeliest class at each pixel of a large picture: (H, W, channels) -> (H, W).
 
     Args:
-        run: (h, w, 3) uint8 tile -> (C, h, w) float32 logits.
+        run: (h, w, channels) tile -> (C, h, w) float32 logits.
         pixels: the picture.
         tiling: how it is cut.
     """
@@ -115,7 +115,7 @@ def tiled_labels(run: Run, pixels: Image, tiling: Tiling) -> Labels:
     return labels
 
 
-def blended_rows(run: Run, pixels: Image, tiling: Tiling) -> Iterator[tuple[slice, Logits]]:
+def blended_rows(run: Run, pixels: Raster, tiling: Tiling) -> Iterator[tuple[slice, Logits]]:
     """The logits of a large picture from top to bottom, as many rows at a time as are complete.
 
     Yields:

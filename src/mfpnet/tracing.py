@@ -26,7 +26,8 @@ def trace(model: Deployed, size: tuple[int, int] | None, batch: int = 1) -> Expo
     Raises:
         MfpnetError: somebody else's network that cannot be traced.
     """
-    example = example_input(model.pixels, size or _EXAMPLE, batch)
+    channels = model.info.format.channels
+    example = example_input(model.pixels, size or _EXAMPLE, batch, channels)
     shapes = {"image": _free_sides(model)} if size is None else None
     try:
         with torch.no_grad(), quiet_tracer():
@@ -64,7 +65,7 @@ def quiet_tracer() -> Iterator[None]:
 def _free_sides(model: Deployed) -> dict[int, Dim]:
     low, high = SIDES
     height, width = Dim("height", min=low, max=high), Dim("width", min=low, max=high)
-    return {1: height, 2: width} if model.pixels == "uint8" else {2: height, 3: width}
+    return {2: height, 3: width} if model.pixels == "float" else {1: height, 2: width}
 
 
 def _untraceable(model: Deployed, size: tuple[int, int] | None, error: Exception) -> str:

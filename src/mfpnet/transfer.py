@@ -8,6 +8,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from mfpnet.checkpoint import load_tensors, read_weights
+from mfpnet.input_layer import FIRST, adapt_input
 from mfpnet.labels import LabelSet
 from mfpnet.model import MFPNet
 from mfpnet.variants import Network
@@ -19,7 +20,8 @@ def start_from(weights: str | Path, network: Network, labels: LabelSet) -> str |
     """Copy trained weights into a network, whatever classes they know.
 
     Where the classes differ, the classifier keeps its random weights but for the classes of the
-    same name, which keep theirs. A network of somebody else's has to know the same number.
+    same name, which keep theirs. Of other channels, the first convolution gets the mean over those
+    that the weights know. A network of somebody else's has to know the same numbers.
 
     Args:
         weights: a bundled name, a run folder or a file.
@@ -27,23 +29,36 @@ def start_from(weights: str | Path, network: Network, labels: LabelSet) -> str |
         labels: the classes it is to learn.
 
     Returns:
-        What happened to the classifier, in a sentence; None where all was copied.
+        What happened to the classifier and the first convolution; None where all was copied.
 
     Raises:
         MfpnetError: the weights cannot be read, or are of another variant.
     """
     tensors, info, path = read_weights(weights)
+    note = None
+    channels = network.config.in_channels if isinstance(network, MFPNet) else len(info.mean)
+    if channels != len(info.mean) and FIRST in tensors:
+        tensors[FIRST] = adapt_input(tensors[FIRST], channels)
+        note = (
+            f"{_named(path)} takes {info.format}: the first convolution begins with their mean for "
+            f"each of {channels}."
+        )
     if info.classes == labels.classes or not isinstance(network, MFPNet):
         load_tensors(network, tensors, path)
-        return None
+        return note
     kept = [name for name in labels.classes if name in info.classes]
     load_tensors(network, {**tensors, **_classifier(network, tensors, info.classes, labels)}, path)
     known = f"{len(kept)} of the same name kept ({', '.join(kept)})" if kept else "none is kept"
-    return (
-        f"{path.stem if path.parent.name == 'weights' else path.parent.name} knows "
-        f"{len(info.classes)} other classes: the classifier starts anew for the "
-        f"{labels.num_classes} of {labels.name}; {known}."
+    told = (
+        f"{_named(path)} knows {len(info.classes)} other classes: the classifier starts anew for "
+        f"the {labels.num_classes} of {labels.name}; {known}."
     )
+    return f"{told} {note}" if note else told
+
+
+def _named(path: Path) -> str:
+    """What weights are called: bundled ones by their file, others by their run."""
+    return path.stem if path.parent.name == "weights" else path.parent.name
 
 
 def _classifier(

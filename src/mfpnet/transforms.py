@@ -104,12 +104,21 @@ def _sought_points(
     batch, width = targets.shape[0], targets.shape[2]
     draws = _draw(generator, 3, batch, device=targets.device)
     wanted = torch.tensor(options.sought).to(targets.device, non_blocking=True)
-    present = (targets.flatten(1)[:, None] == wanted[:, None]).any(dim=2)
+    present = _classes_in(targets, max(options.sought) + 1)[:, wanted]
     label = wanted[_pick_one(present, draws[0])]
     pixel = _pick_one(targets.flatten(1) == label[:, None], draws[1])
     points = torch.stack((pixel // width, pixel % width)) + 0.5
     aimed = present.any(dim=1) & (draws[2] < options.sought_share)
     return points.where(aimed, torch.nan)
+
+
+def _classes_in(targets: Tensor, classes: int) -> Tensor:
+    """Which of the first classes each frame has: (B, H, W) -> (B, classes) bool."""
+    there = torch.zeros(len(targets), classes + 1, dtype=torch.bool, device=targets.device)
+    frames = torch.arange(len(targets), device=targets.device)
+    # Comparing each pixel with each class would take gigabytes with a thousand of them.
+    there[frames[:, None], targets.flatten(1).long().clamp(max=classes)] = True
+    return there[:, :classes]
 
 
 def _pick_one(candidates: Tensor, draws: Tensor) -> Tensor:

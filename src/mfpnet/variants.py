@@ -78,15 +78,15 @@ def create_model(name: str = "mfpnet", *, num_classes: int = 19, in_channels: in
     return MFPNet(variant_config(name, num_classes=num_classes, in_channels=in_channels))
 
 
-def create_network(variant: str, num_classes: int) -> Network:
+def create_network(variant: str, num_classes: int, in_channels: int = 3) -> Network:
     """`create_model`, or somebody else's network where the name is a `package.module:factory`.
 
     Raises:
         MfpnetError: no variant has this name, or the factory is none; see `foreign_network`.
     """
     if is_foreign(variant):
-        return foreign_network(variant, num_classes)
-    return create_model(variant, num_classes=num_classes)
+        return foreign_network(variant, num_classes, in_channels)
+    return create_model(variant, num_classes=num_classes, in_channels=in_channels)
 
 
 def count_parameters(model: nn.Module) -> int:

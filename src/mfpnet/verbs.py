@@ -7,6 +7,7 @@ from typing import Any
 
 from mfpnet import options as given
 from mfpnet.errors import MfpnetError
+from mfpnet.evaluate_options import EvaluateOptions
 from mfpnet.facts import every_name, facts_of
 from mfpnet.files import write_json
 from mfpnet.new_run import new_run, run_name
@@ -45,8 +46,10 @@ def train(options: given.TrainOptions) -> int:
     return 0
 
 
-def evaluate(options: given.EvaluateOptions) -> int:
+def evaluate(options: EvaluateOptions) -> int:
     """`mfpnet evaluate`."""
+    if options.corruptions:
+        return _evaluate_corrupted(options)
     from mfpnet.scoring import draw, save, score, submit_unscored
 
     if (submitted := submit_unscored(options)) is not None:
@@ -57,6 +60,16 @@ def evaluate(options: given.EvaluateOptions) -> int:
     _write(options.json_file, scored.record)  # first: a chart can fail for want of matplotlib
     save(scored)
     draw(scored)
+    return 0
+
+
+def _evaluate_corrupted(options: EvaluateOptions) -> int:
+    from mfpnet.stress import draw, show, stress
+
+    stressed = stress(options)
+    show(stressed)
+    _write(options.json_file, stressed.record)
+    draw(stressed)
     return 0
 
 

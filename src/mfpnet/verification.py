@@ -15,8 +15,10 @@ from mfpnet.backends import Backend
 from mfpnet.datasets import Dataset
 from mfpnet.deployed import info_of
 from mfpnet.errors import MfpnetError
+from mfpnet.info import ModelInfo
 from mfpnet.manifest import Manifest, Pixels
 from mfpnet.pictures import Image
+from mfpnet.pixel_format import RGB, Raster, format_of, storable
 from mfpnet.resizing import resize_image
 from mfpnet.scenes import draw_scene
 from mfpnet.transforms import normalise
@@ -61,8 +63,8 @@ def check_sizes(manifest: Manifest) -> list[tuple[int, int]]:
     return [*_SIZES, manifest.info.input_size]
 
 
-def compare(model: Network, backend: Backend, batches: Iterable[Image]) -> list[Check]:
-    """Run batches of pictures, (N, H, W, 3) uint8, through the network and the file.
+def compare(model: Network, backend: Backend, batches: Iterable[Raster]) -> list[Check]:
+    """Run batches of pictures, (N, H, W, channels), through the network and the file.
 
     Raises:
         MfpnetError: the file gives something of another shape or type than it says.
@@ -72,14 +74,30 @@ def compare(model: Network, backend: Backend, batches: Iterable[Image]) -> list[
     return [_compared(reference, backend, batch) for batch in batches]
 
 
-def street_batches(sizes: Sequence[tuple[int, int]], batch: int) -> Iterator[Image]:
-    """Drawn streets of each size: unlike noise, they have clear labels and borders."""
+def street_batches(
+    sizes: Sequence[tuple[int, int]], batch: int, info: ModelInfo | None = None
+) -> Iterator[Raster]:
+    """Drawn streets of each size: unlike noise, they have clear labels and borders.
+
+    For a network with `info` they have its channels and bits.
+    """
     for number, size in enumerate(sizes):
         seeds = range(number * batch, (number + 1) * batch)
-        yield np.stack([draw_scene(seed, size).image for seed in seeds])
+        pictures = np.stack([draw_scene(seed, size).image for seed in seeds])
+        yield pictures if info is None or info.format == RGB else _translated(pictures, info)
 
 
-def frame_batches(data: Dataset, size: tuple[int, int] | None, batch: int) -> Iterator[Image]:
+def _translated(pictures: Image, info: ModelInfo) -> Raster:
+    """RGB (N, H, W, 3) in other channels, each in the range that the network knows of it."""
+    channels = [pictures[..., number % 3] / 255.0 for number in range(info.format.channels)]
+    unit = np.stack(channels, axis=-1)
+    unit = (unit - unit.mean()) / max(float(unit.std()), 1e-3) * np.array(info.std)
+    values = (unit + np.array(info.mean)).clip(0, 1) * info.format.highest
+    translated: Raster = np.rint(values).astype(info.format.dtype)
+    return translated
+
+
+def frame_batches(data: Dataset, size: tuple[int, int] | None, batch: int) -> Iterator[Raster]:
     """All frames of a data set, scaled to (H, W) if given; the last is repeated to fill a batch."""
     last = len(data) - 1
     for first in range(0, len(data), batch):
@@ -98,24 +116,25 @@ def overall(checks: Sequence[Check]) -> Check:
     )
 
 
-def as_input(pictures: Image, pixels: Pixels) -> npt.NDArray[np.uint8 | np.float32]:
-    """Pictures (N, H, W, 3) uint8 as an exported file takes them."""
-    if pixels == "uint8":
+def as_input(pictures: Raster, pixels: Pixels) -> npt.NDArray[np.uint8 | np.uint16 | np.float32]:
+    """Pictures (N, H, W, channels), uint8 or uint16, as an exported file takes them."""
+    if pixels != "float":
         return pictures
-    planes = np.moveaxis(pictures, -1, 1).astype(np.float32) / np.float32(255)
+    highest = np.float32(format_of(pictures).highest)
+    planes = np.moveaxis(pictures, -1, 1).astype(np.float32) / highest
     return np.ascontiguousarray(planes)
 
 
-def eager_logits(model: Network, pictures: Image) -> Tensor:
-    """The network's own logits (N, C, H, W) for pictures (N, H, W, 3) uint8."""
+def eager_logits(model: Network, pictures: Raster) -> Tensor:
+    """The network's own logits (N, C, H, W) for pictures (N, H, W, channels)."""
     info = info_of(model)
-    images = torch.tensor(pictures).permute(0, 3, 1, 2)
+    images = torch.tensor(storable(pictures)).permute(0, 3, 1, 2)
     with torch.no_grad():
         logits: Tensor = model(normalise(images, torch.tensor(info.mean), torch.tensor(info.std)))
     return logits
 
 
-def _compared(model: Network, backend: Backend, pictures: Image) -> Check:
+def _compared(model: Network, backend: Backend, pictures: Raster) -> Check:
     manifest = manifest_of(backend)
     expected = eager_logits(model, pictures).numpy()
     found = backend.run(as_input(pictures, manifest.pixels))

@@ -80,6 +80,8 @@ def write_exported(
             or the file cannot be written.
     """
     check_target(path, format, size, precision, batch)
+    if format in _APART and pixels == "uint16":
+        raise MfpnetError(f"--format {format} knows no uint16: give --pixels float too.")
     deployed = Deployed(model, pixels=pixels, output=output, straight=format in _APART).cpu()
     if precision == "fp16" and format != "openvino":
         deployed = deployed.half()

@@ -66,7 +66,7 @@ def open_yolo(options: ImportOptions) -> YoloSource:
     path = source if source.is_file() else _find_yaml(source)
     values = _read_yaml(path) if path else {}
     names = _names(values, root, path or root, options.classes)
-    pictures = tuple(_pictures(values, options.images or root, path or root))
+    pictures = tuple(_pictures(values, root, path or root))
     if not pictures:
         raise MfpnetError(
             f"'{root}' holds no picture. YOLO's are in images, with labels of the same names in "
@@ -170,7 +170,7 @@ def _picture(path: Path, root: Path, split: str | None) -> YoloPicture:
     kept = [part for part in kept if split_of(part) != split or split is None]
     labels = root.joinpath(*parts)
     if at is not None:
-        labels = root.joinpath(*(parts[:at] + ["labels"] + parts[at + 1 :]))
+        labels = root.joinpath(*parts[:at], "labels", *parts[at + 1 :])
     return YoloPicture(path, PurePosixPath(*kept, parts[-1]), labels.with_suffix(".txt"), split)
 
 

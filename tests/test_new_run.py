@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from folders import street_folder
+from mfpnet.cli import main
+from mfpnet.data_options import DataChoice
+from mfpnet.errors import MfpnetError
+from mfpnet.new_run import new_run, run_name
+from mfpnet.options import TrainOptions
+from mfpnet.plans import plan_of
+from mfpnet.recommend import RECOMMENDED
+from mfpnet.runs import read_config
+
+FEW = ("--epochs", "1", "--crop-size", "64x64", "--threads", "1", "--device", "cpu")
+
+
+def mfpnet(*arguments: str) -> None:
+    """Run the program; anything but success fails the test."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert not ended.value.code
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder `farm`, and a run of one epoch in `run`."""
+    place = tmp_path_factory.mktemp("own")
+    street_folder(place / "farm")
+    mfpnet("train", "--data", str(place / "farm"), *FEW, "--out", str(place / "run"))
+    return place
+
+
+def options(place: Path, **given: object) -> TrainOptions:
+    return TrainOptions(DataChoice(data=str(place / "farm")), **given)  # type: ignore[arg-type]
+
+
+def test_a_run_keeps_the_classes_and_the_split_that_it_found(place: Path) -> None:
+    plan = plan_of(place / "farm", place / "run" / "data")
+    assert plan.labels.classes == ("class 0", "class 1", "class 2", "class 3")
+    assert {split: len(pairs) for split, pairs in plan.parts.items()} == {"train": 8, "val": 2}
+    config = read_config(place / "run" / "config.yaml")
+    assert config.recipe_name == RECOMMENDED
+    assert config.variant == "mfpnet_fast"
+    assert config.evaluate_on is not None
+    assert (config.data.split, config.evaluate_on.split) == ("train", "val")
+    result = json.loads((place / "run" / "result.json").read_text())
+    assert result["evaluation"]["frames"] == 2
+    assert str(place) not in json.dumps(result)
+
+
+def test_the_card_has_the_folders_name(place: Path) -> None:
+    info = json.loads((place / "run" / "result.json").read_text())
+    assert info["evaluation"]["data"] == "farm"
+
+
+def test_weights_are_scored_as_they_were_trained(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By default on val of the same split, with the run's classes; a moved run knows them too."""
+    monkeypatch.chdir(place)
+    shutil.copytree("run", tmp_path / "moved")
+    for run in ("run", str(tmp_path / "moved"), "run/weights.safetensors"):
+        record = tmp_path / "scores.json"
+        mfpnet("evaluate", run, "--data", "farm", "--device", "cpu", "--json", str(record))
+        trained = json.loads(Path("run/result.json").read_text())["evaluation"]
+        assert json.loads(record.read_text())["confusion_matrix"] == trained["confusion_matrix"]
+
+
+def test_another_folder_is_read_with_the_classes_of_the_run(place: Path, tmp_path: Path) -> None:
+    """The other one lacks a class, so that its own proposal would be another."""
+    other = street_folder(tmp_path / "other", count=2, split="test")
+    (tmp_path / "other" / "test.txt").write_text("street0\n")
+    (tmp_path / "other" / "train.txt").write_text("street1\n")
+    record = tmp_path / "scores.json"
+    run = ("evaluate", str(place / "run"), "--data", str(other), "--device", "cpu")
+    mfpnet(*run, "--json", str(record))
+    scores = json.loads(record.read_text())
+    assert (scores["data"], scores["split"], scores["frames"]) == ("other", "test", 1)
+    assert list(scores["iou_per_class"]) == ["class 0", "class 1", "class 2", "class 3"]
+
+
+def test_a_run_goes_on_where_its_folder_has_been_moved(place: Path, tmp_path: Path) -> None:
+    shutil.copytree(place / "run", tmp_path / "moved")
+    mfpnet("train", "--resume", str(tmp_path / "moved"))
+
+
+def test_names_of_classes_come_from_the_folder(place: Path, tmp_path: Path) -> None:
+    farm = shutil.copytree(place / "farm", tmp_path / "farm")
+    (farm / "classes.yaml").write_text("classes: [rest, sky, ground, things]\nignore: [255]\n")
+    config = new_run(options(tmp_path, epochs=1), tmp_path / "run", lambda _: None)
+    assert config.data.plan == str(tmp_path / "run" / "data")
+    assert "ground" in (tmp_path / "run" / "data" / "classes.yaml").read_text()
+
+
+def test_time_decides_on_the_epochs(place: Path, tmp_path: Path) -> None:
+    told: list[str] = []
+    given = options(place, minutes=0.02, crop_size="32x32", threads=1, device="cpu")
+    config = new_run(given, tmp_path / "run", told.append)
+    assert config.recipe.epochs >= 1
+    assert f"{config.recipe.epochs} epochs of 8 frames fit into 0.02 minutes" in told[-1]
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"init": "no_such"}, "unknown weights 'no_such'"),
+        ({"split": "tets"}, "unknown split 'tets'"),
+        ({"minutes": 1.0, "epochs": 3}, "--minutes and --epochs both"),
+        ({"minutes": -1.0}, "--minutes is -1: give a number above 0"),
+        ({"frames": 9}, "--frames is 9: farm train has 8 frames"),
+        ({"freeze": "encoder"}, "give --init too"),
+    ],
+)
+def test_nothing_is_left_of_a_run_that_cannot_begin(
+    given: dict[str, object], complaint: str, place: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(MfpnetError, match=complaint):
+        new_run(options(place, **given), tmp_path / "run", lambda _: None)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_is_called_after_network_and_folder(place: Path) -> None:
+    assert run_name(options(place)) == "mfpnet_fast-farm"
+    assert run_name(options(place, variant="mfpnet")) == "mfpnet-farm"
+    assert run_name(TrainOptions()) == "mfpnet-synthetic"
