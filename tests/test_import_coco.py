@@ -107,6 +107,17 @@ def test_ids_with_gaps_and_a_group_that_is_no_class(file: Path) -> None:
     assert record["classes"] == ["background", "a", "z"]
 
 
+def test_a_category_without_objects_that_is_in_the_group_of_its_name_stays(file: Path) -> None:
+    """Such as COCO's person: a part of the data without any has the same ids as the others."""
+    content = coco([annotation(1, category=3)])
+    content["categories"] = [
+        {"id": 1, "name": "person", "supercategory": "person"},
+        {"id": 3, "name": "car", "supercategory": "vehicle"},
+    ]
+    record = imported(write_coco(file, content))
+    assert record["classes"] == ["background", "person", "car"]
+
+
 def test_background_ignored_or_one_of_the_categories(file: Path) -> None:
     content = coco([annotation(1)], categories=((1, "cat"), (2, "Background")))
     assert imported(write_coco(file, content))["classes"] == ["Background", "cat"]

@@ -15,9 +15,9 @@ from mfpnet.errors import MfpnetError
 from mfpnet.folder import Folder
 from mfpnet.import_options import Format, ImportOptions
 from mfpnet.importing import import_labels
-from mfpnet.labels import CAMVID
+from mfpnet.labels import CAMVID, voc_colour
 from mfpnet.pictures import read_labels
-from mfpnet.voc import VOC, voc_colour
+from mfpnet.voc import VOC
 
 SIZE = (32, 44)
 RED, GREEN = (200, 30, 30), (30, 200, 30)

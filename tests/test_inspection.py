@@ -150,7 +150,7 @@ def test_a_class_in_val_alone_is_a_warning(tmp_path: Path) -> None:
     train = [np.minimum(mask, 2) for mask in grey(12)]
     splits(tmp_path, train, grey(4, 12))
     found = only(wrong(tmp_path), "warning")
-    assert found.what == "no training frame, but others, hold class 'class 3'"
+    assert found.what == "in no training frame, but in others: class 'class 3'"
 
 
 def test_one_class_in_training_is_an_error(tmp_path: Path) -> None:
@@ -203,3 +203,13 @@ def test_only_usable_pairs_are_kept_and_a_split_never_emptied(tmp_path: Path) ->
     (tmp_path / "val" / "images" / "f012.png").write_bytes(b"")
     with pytest.raises(MfpnetError, match="no pair of val can be used"):
         only_usable(plan, scan(plan))
+
+
+def test_leaving_out_is_offered_only_where_pairs_remain(tmp_path: Path) -> None:
+    write(tmp_path, grey(10))
+    broken = [*plan_of(tmp_path).parts["val"]]
+    broken[0].mask.write_bytes(b"no picture")
+    assert "--only-usable" in only(wrong(tmp_path), "error").fix
+    for pair in plan_of(tmp_path).parts["train"]:
+        pair.image.write_bytes(b"no picture")
+    assert all("--only-usable" not in problem.fix for problem in wrong(tmp_path))

@@ -107,7 +107,7 @@ def test_cityscapes_train_ids_go_before_label_ids_and_colours(tmp_path: Path) ->
     layout = find_layout(tree(tmp_path, frame, *masks))
     assert found(layout, tmp_path) == {"train": [(frame, masks[3])]}
     assert layout.kind.startswith("Cityscapes tree")
-    assert "3 other picture(s)" in layout.notes[0]
+    assert "3 other pictures" in layout.notes[1]
     assert found(find_layout(tree(tmp_path / "b", frame, *masks[:3])), tmp_path / "b") == {
         "train": [(frame, masks[2])]
     }
@@ -134,7 +134,7 @@ def test_frames_without_masks_that_a_list_names_are_counted(tmp_path: Path) -> N
     (voc(tmp_path) / "ImageSets" / "Segmentation" / "test.txt").write_text("d\ne\n")
     layout = find_layout(tmp_path)
     assert set(layout.parts) == {"train", "val"}
-    assert any("2 listed frame(s) have no mask" in note for note in layout.notes)
+    assert any("2 listed frames without a mask" in note for note in layout.notes)
 
 
 @pytest.mark.parametrize("place", ["", "splits", "ImageSets/Segmentation"])
@@ -155,7 +155,7 @@ def test_split_lists_are_read(tmp_path: Path, place: str, line: str) -> None:
     (tmp_path / place / "val.txt").write_text(f"\ufeff# unseen\n\n{line.format('a')}")
     layout = find_layout(tmp_path)
     assert names(layout) == {"train": ["c"], "val": ["a"]}
-    assert any("1 pair(s) stand in no list" in note for note in layout.notes)
+    assert any("1 pair in no list" in note for note in layout.notes)
 
 
 def test_lists_pair_what_names_do_not(tmp_path: Path) -> None:
@@ -203,9 +203,9 @@ def test_what_is_left_over_is_told(tmp_path: Path) -> None:
     layout = find_layout(tree(tmp_path, "masks/a.png", "masks/z.png"))
     assert names(layout) == {"all": ["a"]}
     assert layout.notes == (
-        "2 frame(s) without a mask are left aside (first: images/b9.jpg).",
-        "1 mask(s) without a frame are left aside (first: masks/z.png).",
-        "1 other picture(s) are left aside (first: logo.png).",
+        "2 frames without a mask, left aside (first: images/b9.jpg).",
+        "1 mask without a frame, left aside (first: masks/z.png).",
+        "1 other picture left aside (first: logo.png).",
     )
 
 
@@ -213,7 +213,7 @@ def test_pairs_outside_of_the_splits_are_told(tmp_path: Path) -> None:
     tree(tmp_path, "images/train/a.jpg", "images/b.jpg")
     layout = find_layout(tree(tmp_path, "masks/train/a.png", "masks/b.png"))
     assert names(layout) == {"train": ["train/a"]}
-    assert "1 pair(s) lie outside" in layout.notes[0]
+    assert "1 pair outside" in layout.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -269,9 +269,9 @@ def test_links_are_followed_inside_the_folder_only(tmp_path: Path) -> None:
     layout = find_layout(root)
     assert names(layout) == {"all": ["a", "b"]}
     notes = " ".join(layout.notes)
-    assert "lead out of the folder: not followed (first: away)" in notes
-    assert "1 symbolic link(s) lead in a circle: not followed (first: raw/round)" in notes
-    assert "lead nowhere" in notes
+    assert "3 symbolic links out of the folder, not followed (first: away)" in notes
+    assert "1 symbolic link in a circle, not followed (first: raw/round)" in notes
+    assert "to nowhere" in notes
 
 
 def test_a_folder_that_cannot_be_read_is_told(
@@ -288,7 +288,7 @@ def test_a_folder_that_cannot_be_read_is_told(
     monkeypatch.setattr(os, "scandir", scandir)
     layout = find_layout(tmp_path)
     assert names(layout) == {"all": ["a"]}
-    assert "could not be looked into: Permission denied (first: secret/)" in layout.notes[0]
+    assert "1 folder not looked into: Permission denied (first: secret/)" in layout.notes[0]
 
 
 def test_a_folder_without_masks_is_refused(tmp_path: Path) -> None:
@@ -297,7 +297,7 @@ def test_a_folder_without_masks_is_refused(tmp_path: Path) -> None:
         find_layout(tmp_path)
     text = str(caught.value)
     assert str(tmp_path) in text
-    assert "3 picture(s) (2 in 'images', 1 in '.')" in text
+    assert "3 pictures (2 in 'images', 1 in '.')" in text
     assert "they are missing" in text
     assert "masks/a.png" in text
 

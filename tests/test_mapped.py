@@ -20,6 +20,8 @@ from mfpnet.idd_lite import IDD_LITE, IddLite
 from mfpnet.known_recipes import RECIPES
 from mfpnet.map_file import find_map
 from mfpnet.mapped import Joined, into_target
+from mfpnet.pictures import Labels
+from mfpnet.pixel_format import Raster
 from mfpnet.recipes import Recipe
 from mfpnet.runs import read_config, without_places, write_config
 from mfpnet.sources import open_dataset, open_joined
@@ -58,6 +60,19 @@ def test_a_partial_map_leaves_the_rest_void(idd: Path) -> None:
     assert set(np.unique(found)) <= {0, 3, 8, 11}
     np.testing.assert_array_equal(found == 8, plain == 3)
     np.testing.assert_array_equal(found == 11, np.isin(plain, [1, 2, 4, 5, 255]))
+
+
+def test_frames_keep_their_channels_and_bits(idd: Path) -> None:
+    class Bands(IddLite):
+        def load(self, index: int) -> tuple[Raster, Labels]:
+            image, target = super().load(index)
+            return np.dstack([image, image]).astype(np.uint16) * np.uint16(9), target
+
+    bands = Bands(idd)
+    image, _ = into_target(bands, find_map("idd_lite-camvid")).load(0)
+    assert image.shape[2] == 6
+    assert image.dtype == np.uint16
+    np.testing.assert_array_equal(image, bands.load(0)[0])
 
 
 def test_a_map_from_other_classes_is_refused(idd: Path) -> None:

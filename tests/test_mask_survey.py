@@ -10,11 +10,11 @@ import pytest
 from mask_folders import SIZE, Array, areas, smoothed, textured, write_folder
 from mfpnet.cityscapes_labels import LABELS
 from mfpnet.errors import MfpnetError
-from mfpnet.labels import CAMVID
+from mfpnet.labels import CAMVID, voc_colour
 from mfpnet.mask_counts import Tally, count_plane
 from mfpnet.mask_files import read_saved_mask
 from mfpnet.mask_survey import Proposal, propose_classes
-from mfpnet.voc import VOC, voc_colour
+from mfpnet.voc import VOC
 
 COLOURS = ((0, 0, 0), (128, 64, 128), (220, 20, 60), (0, 128, 192))
 Masks = Sequence[Array | PIL.Image.Image]
@@ -127,6 +127,24 @@ def test_smoothed_colours_go_to_ignore_with_their_share(tmp_path: Path) -> None:
     assert f"{100 * share:.1f} % of the pixels" in found.notes[-1]
     target = found.classes.read_mask(tmp_path / "masks" / "f000.png")
     assert ((target == 255) == ~pure[0]).all()
+
+
+def test_a_filled_class_stays_however_near_its_colour_is(tmp_path: Path) -> None:
+    near = (COLOURS[1][0], COLOURS[1][1], COLOURS[1][2] + 9)
+    large = [areas(4, seed, (192, 256)) for seed in range(10)]
+    for labels in large:
+        labels[40:60, 40:60] = 4
+    found = proposal(tmp_path, [smoothed(each, (*COLOURS, near), 4) for each in large])
+    assert set(found.classes.labels.palette) == {*COLOURS, near}
+    assert found.classes.unlisted == "ignore"
+
+
+def test_a_slip_beside_smoothed_borders_is_told_of(tmp_path: Path) -> None:
+    masks = [smoothed(areas(4, seed, (384, 512)), COLOURS, 4) for seed in range(10)]
+    masks[3][20:28, 20:28] = (COLOURS[0][0], COLOURS[0][1], COLOURS[0][2] + 2)
+    found = proposal(tmp_path, masks)
+    assert set(found.classes.labels.palette) == set(COLOURS)
+    assert "looks like a slip and is taken for no class. It is ignored" in found.notes[-1]
 
 
 def test_a_thin_class_is_no_blended_border(tmp_path: Path) -> None:

@@ -105,6 +105,15 @@ def test_time_decides_on_the_epochs(place: Path, tmp_path: Path) -> None:
     assert f"{config.recipe.epochs} epochs of 8 frames fit into 0.02 minutes" in told[-1]
 
 
+def test_extra_frames_take_their_time_too(place: Path, tmp_path: Path) -> None:
+    street_folder(tmp_path / "more", count=5, split="val")
+    told: list[str] = []
+    more = (f"folder:all={tmp_path / 'more'}",)
+    given = options(place, minutes=0.02, extra=more, crop_size="32x32", threads=1, device="cpu")
+    new_run(given, tmp_path / "run", told.append)
+    assert "epochs of 13 frames fit into" in told[-1]
+
+
 @pytest.mark.parametrize(
     ("given", "complaint"),
     [
@@ -124,7 +133,52 @@ def test_nothing_is_left_of_a_run_that_cannot_begin(
     assert not (tmp_path / "run").exists()
 
 
+def test_another_run_is_not_written_over(place: Path) -> None:
+    plan = (place / "run" / "data" / "train.txt").read_bytes()
+    with pytest.raises(MfpnetError, match=r"holds a run already: continue it with mfpnet train --resume"):
+        new_run(options(place, split="val", epochs=1), place / "run", lambda _: None)
+    assert (place / "run" / "data" / "train.txt").read_bytes() == plan
+
+
+@pytest.mark.parametrize("init", [None, "no_such"])
+def test_pictures_in_the_place_of_the_plan_are_left_alone(init: str | None, tmp_path: Path) -> None:
+    """`--data work/data --out work`: a run keeps its plan in `data`."""
+    data = street_folder(tmp_path / "work" / "data")
+    there = sorted(path for path in data.rglob("*"))
+    given = TrainOptions(DataChoice(data=str(data)), epochs=1, init=init)
+    with pytest.raises(MfpnetError, match="holds 'images', and a run keeps the plan"):
+        new_run(given, tmp_path / "work", lambda _: None)
+    assert sorted(path for path in data.rglob("*")) == there
+
+
+def test_a_run_from_a_config_has_a_plan_of_its_own(place: Path, tmp_path: Path) -> None:
+    given = TrainOptions(config=place / "run" / "config.yaml")
+    config = new_run(given, tmp_path / "again", lambda _: None)
+    assert config.data.plan == str(tmp_path / "again" / "data")
+    for name in ("train.txt", "val.txt", "classes.yaml"):
+        copy = tmp_path / "again" / "data" / name
+        assert copy.read_bytes() == (place / "run" / "data" / name).read_bytes()
+
+
+def test_a_plan_that_is_not_there_is_not_replaced_in_silence(place: Path, tmp_path: Path) -> None:
+    with pytest.raises(MfpnetError, match=r"holds no plan: it has no classes\.yaml"):
+        plan_of(place / "farm", tmp_path / "gone")
+
+
 def test_a_run_is_called_after_network_and_folder(place: Path) -> None:
     assert run_name(options(place)) == "mfpnet_fast-farm"
     assert run_name(options(place, variant="mfpnet")) == "mfpnet-farm"
     assert run_name(TrainOptions()) == "mfpnet-synthetic"
+
+
+def test_a_broken_file_names_the_check_that_lists_all(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "my farm"
+    shutil.copytree(place / "farm", root)
+    plan_of(root).parts["train"][0].image.write_bytes(b"no picture")
+    with pytest.raises(SystemExit) as ended:
+        main(("train", "--data", str(root), *FEW, "--out", str(tmp_path / "run")))
+    assert ended.value.code == 2
+    assert f"run: mfpnet data check --data '{root}'" in capsys.readouterr().err.replace("\n", "")
+    assert not (tmp_path / "run").exists()

@@ -196,8 +196,9 @@ def test_the_verb(
         ("camvid", (), "trained on camvid, not on synthetic: give --data camvid --root DIR."),
         ("synthetic", ("--data", "camvid", "--root", "."), "not on camvid: give --data synthetic."),
         ("unknown", (), "do not say what that was: give --data camvid --root DIR if"),
-        ("cityscapes", (), "call mfpnet.quantise.quantise in Python with its frames"),
-        ("camvid", ("--root", "."), "--root goes with --data camvid"),
+        ("cityscapes", (), "not on synthetic: give --data cityscapes --root DIR."),
+        ("farm", (), "trained on farm: give --data and the folder of that name"),
+        ("camvid", ("--root", "."), "not on synthetic: give --data camvid --root DIR."),
     ],
 )
 def test_it_is_fitted_to_the_training_data_only(

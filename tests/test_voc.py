@@ -10,9 +10,10 @@ import pytest
 from mfpnet.data_source import DataSource
 from mfpnet.datasets import load_checked
 from mfpnet.errors import MfpnetError
+from mfpnet.labels import voc_colour
 from mfpnet.pictures import Image, write_png
 from mfpnet.sources import open_dataset
-from mfpnet.voc import VOC, PascalVoc, voc_colour
+from mfpnet.voc import VOC, PascalVoc
 
 SIZE = (40, 56)
 

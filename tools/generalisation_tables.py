@@ -9,6 +9,7 @@ measured has a dash.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 
@@ -61,6 +62,17 @@ def _training(run: Record) -> list[str]:
     return [str(run["frames"]), str(run["config"]["recipe"]["epochs"]), minutes]
 
 
+def time() -> str:
+    """What IDD-Lite's val comes to while the network trains on IDD-Lite."""
+    lines = (ROOT / "results" / "idd_lite-metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    rows, seconds = [], 0.0
+    for epoch in map(json.loads, lines):
+        seconds += epoch["seconds"]
+        if "miou" in epoch:
+            rows.append([epoch["epoch"], f"{seconds / 60:.0f}", percent(epoch["miou"])])
+    return table(("epochs", "minutes", "mIoU % on IDD-Lite val"), rows)
+
+
 def corruptions() -> str:
     """MIoU under each corruption and severity."""
     found = measured("mfpnet_fast_camvid-corruptions")
@@ -77,7 +89,12 @@ def corruptions() -> str:
     return table(heads, rows)
 
 
-TABLES: dict[str, Callable[[], str]] = {"groups": groups, "runs": runs, "corruptions": corruptions}
+TABLES: dict[str, Callable[[], str]] = {
+    "groups": groups,
+    "runs": runs,
+    "time": time,
+    "corruptions": corruptions,
+}
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""Write the tables of README.md and docs/results.md from the records in results/.
+"""Write the tables of README.md, docs/results.md and docs/own-data.md from the records in results/.
 
     python tools/results_tables.py
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = (ROOT / "README.md", ROOT / "docs" / "results.md")
+PAGES = tuple(ROOT / page for page in ("README.md", "docs/results.md", "docs/own-data.md"))
 MARKED = re.compile(r"(<!-- table ([\w ]+) -->\n).*?(<!-- end \2 -->)", re.DOTALL)
 
 Record = dict[str, Any]
@@ -163,6 +163,18 @@ def throughput() -> str:
     )
 
 
+def labels() -> str:
+    """What a start from other weights is worth, against the number of labelled images."""
+    found = record("labels-idd_lite")
+    starts = list(dict.fromkeys(row["start"] for row in found["rows"]))
+    scores = {(row["images"], row["start"]): row["miou"] for row in found["rows"]}
+    rows = [
+        [count, *(percent(scores.get((count, start))) for start in starts)]
+        for count in sorted({row["images"] for row in found["rows"]})
+    ]
+    return table(("labelled images", *(f"from {start}, mIoU %" for start in starts)), rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "scores": scores,
     "classes": classes,
@@ -170,6 +182,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "calibration": calibration,
     "spending": spending,
     "throughput": throughput,
+    "labels": labels,
 }
 
 

@@ -11,6 +11,7 @@ from torch import nn
 from mfpnet.auxiliary import AuxiliaryHeads
 from mfpnet.cards import licence_of
 from mfpnet.checkpoint import read_info
+from mfpnet.data_source import naming_the_check
 from mfpnet.datasets import Dataset
 from mfpnet.device import autocast_dtype
 from mfpnet.frames import FrameStore, check_watched, load_frames
@@ -37,7 +38,8 @@ def read_data(
         MfpnetError: bad data, or frames that stand on both sides.
     """
     dataset = open_joined((config.data, *config.extra))
-    with progress_bar(console, f"reading {dataset.name} {dataset.split}", len(dataset)) as bar:
+    title = f"reading {dataset.name} {dataset.split}"
+    with naming_the_check(config.data), progress_bar(console, title, len(dataset)) as bar:
         store = load_frames(
             dataset,
             device,

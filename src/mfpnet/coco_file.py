@@ -157,7 +157,9 @@ def _category_names(path: Path, values: dict[str, Any]) -> dict[int, str]:
                 f"'{path}' has a category without a whole number as id and a name: {category}."
             )
     used = {str(found.get("category_id")) for found in values["annotations"]}
-    groups = {str(category.get("supercategory")) for category in categories}
+    # COCO's own person is in the group person, which makes it no group of others.
+    pairs = ((str(each.get("supercategory")), each["name"]) for each in categories)
+    groups = {group for group, name in pairs if group != name}
     return {
         category["id"]: category["name"]
         for category in sorted(categories, key=lambda category: category["id"])

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mfpnet.errors import MfpnetError
 from mfpnet.pixel_format import PixelFormat
 
 ON_DISK = ("ade20k", "camvid", "cityscapes", "idd_lite", "voc")
@@ -53,3 +57,19 @@ class DataSource:
     def title(self) -> str:
         """What the data is called: a folder of one's own by its name."""
         return Path(self.root).name if self.name == FOLDER and self.root else self.name
+
+
+@contextmanager
+def naming_the_check(source: DataSource) -> Iterator[None]:
+    """Where a folder's files turn out to be unusable, say what lists them all with their fixes.
+
+    Raises:
+        MfpnetError: the same, with one more sentence.
+    """
+    try:
+        yield
+    except MfpnetError as error:
+        if source.name != FOLDER or not source.root:
+            raise
+        command = f"mfpnet data check --data {shlex.quote(source.root)}"
+        raise MfpnetError(f"{error} For every problem and its fix, run: {command}") from error

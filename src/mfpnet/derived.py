@@ -8,7 +8,6 @@ from mfpnet.datasets import Dataset
 from mfpnet.labels import LabelSet
 from mfpnet.pictures import Labels
 from mfpnet.pixel_format import Raster
-from mfpnet.rgb_view import rgb_view
 
 # A frame, its target and its name become another frame and target.
 Change = Callable[[Raster, Labels, str], tuple[Raster, Labels]]
@@ -39,9 +38,9 @@ class Derived:
         return self._dataset.sequence(index)
 
     def load(self, index: int) -> tuple[Raster, Labels]:
-        """The frame (H, W, 3) and its target (H, W), changed."""
+        """The frame (H, W, C) and its target (H, W), changed."""
         image, target = self._dataset.load(index)
-        return self._change(rgb_view(image), target, self.frame_name(index))
+        return self._change(image, target, self.frame_name(index))
 
     def describe(self, index: int) -> str:
         """Where the frame's target comes from."""

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from mfpnet.bands import read_bands, read_header
+from mfpnet.data_source import FOLDER, DataSource, naming_the_check
 from mfpnet.pairs import PairedFiles
 from mfpnet.pixel_format import PixelFormat
 from mfpnet.plans import plan_of
@@ -41,7 +42,8 @@ class Folder(PairedFiles):
         bits: int | None = None,
     ) -> None:
         found = plan_of(root, plan, classes)
-        natural = read_header(found.pairs("all")[0].image).natural
+        with naming_the_check(DataSource(FOLDER, root=str(root))):
+            natural = read_header(found.pairs("all")[0].image).natural
         wanted = PixelFormat(channels or natural.channels, bits or natural.bits)
         super().__init__(
             root.name,

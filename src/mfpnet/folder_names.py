@@ -124,6 +124,11 @@ def shown(path: Path | str) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def counted(paths: Sequence[str], what: str) -> str:
+def plural(number: int, thing: str) -> str:
+    """`1 frame`, `2 frames`."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def counted(paths: Sequence[str], thing: str, what: str) -> str:
     """How many, what, and the first: `2 masks without a frame (first: train/a.png).` and so on."""
-    return f"{len(paths)} {what} (first: {shown(paths[0])})."
+    return f"{plural(len(paths), thing)} {what} (first: {shown(paths[0])})."

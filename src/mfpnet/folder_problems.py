@@ -68,6 +68,14 @@ def _again(root: Path, option: str) -> str:
     return f"mfpnet data inspect --data {shlex.quote(str(root))} --write {option}"
 
 
+def _or_without(scan: Scan, root: Path) -> str:
+    """How to leave out what cannot be used; nothing where a split would be left without a pair."""
+    splits = {each.split for each in scan.pairs}
+    if splits != {each.split for each in scan.pairs if each.usable}:
+        return ""
+    return f"; or leave out with: {_again(root, '--only-usable')}"
+
+
 def _with(scan: Scan, kind: str) -> list[ScannedPair]:
     return [each for each in scan.pairs if any(fault.kind == kind for fault in each.faults)]
 
@@ -84,7 +92,7 @@ def _unreadable(scan: Scan, root: Path) -> list[Problem]:
                 str(each.pair.image if kind == "image" else each.pair.mask) for each in bad
             )
             text = f"{counted(len(bad), what)} cannot be used: {_texts(bad, kind)[0]}"
-            fix = f"copy or export anew; or leave out with: {_again(root, '--only-usable')}"
+            fix = f"copy or export anew{_or_without(scan, root)}"
             found.append(Problem("error", text, fix, files))
     return found
 
@@ -95,7 +103,7 @@ def _other_sizes(scan: Scan, root: Path) -> list[Problem]:
         return []
     text = f"{counted(len(bad), 'mask')} of another size than the image: {_texts(bad, 'size')[0]}"
     files = tuple(str(each.pair.mask) for each in bad)
-    fix = f"export at the image's size; or leave out with: {_again(root, '--only-usable')}"
+    fix = f"export at the image's size{_or_without(scan, root)}"
     return [Problem("error", text, fix, files)]
 
 
@@ -159,10 +167,10 @@ def _training_classes(plan: Plan, scan: Scan, root: Path) -> list[Problem]:
     found = []
     elsewhere = [n for n, t, e in zip(names, train, every, strict=True) if e and not t]
     if elsewhere:
-        text = f"no training frame, but others, hold {_listed(elsewhere)}"
+        text = f"in no training frame, but in others: {_listed(elsewhere)}"
         found.append(Problem("warning", text, _again(root, "--new-split")))
     if nowhere := [name for name, pixels in zip(names, every, strict=True) if not pixels]:
-        text = f"no mask holds {_listed(nowhere)}"
+        text = f"in no mask: {_listed(nowhere)}"
         fix = f"nothing if that is right; else check the values in {plan.classes.place}"
         found.append(Problem("warning", text, fix))
     return found
@@ -181,7 +189,8 @@ def _void(scan: Scan, root: Path) -> list[Problem]:
     if not empty:
         return []
     text = f"{counted(len(empty), 'mask')} without a single labelled pixel, all ignored"
-    return [Problem("warning", text, _again(root, "--only-usable"), _masks(empty))]
+    fix = f"label them{_or_without(scan, root)}"
+    return [Problem("warning", text, fix, _masks(empty))]
 
 
 def balance(plan: Plan, scan: Scan) -> str | None:

@@ -19,7 +19,7 @@ Overlap = Literal["smaller", "later", "ignore"]
 class ImportOptions:
     """Make a folder for `mfpnet train --data` from labels of another format."""
 
-    format: Positional[Format]
+    format: Annotated[Positional[Format], arg(metavar="FORMAT")]
     """coco (polygons and RLE), labelme, yolo (polygons), colours (colour masks, as of Pascal VOC)
     or camvid32 (CamVid's 32 colours)."""
     source: Annotated[Positional[Path], arg(metavar="IN")]

@@ -39,6 +39,19 @@ def code_colour(code: int) -> Colour:
     return code >> 16 & 255, code >> 8 & 255, code & 255
 
 
+def voc_colour(index: int) -> Colour:
+    """The colour of a label in Pascal VOC's colour map: its bits, spread over the channels.
+
+    Bits 0, 3, 6, ... of the label are the highest of red, 1, 4, 7, ... of green, 2, 5, 8, ... of
+    blue.
+    """
+    red, green, blue = (
+        sum((index >> (3 * step + channel) & 1) << (7 - step) for step in range(8))
+        for channel in range(3)
+    )
+    return red, green, blue
+
+
 # SegNet tutorial order and colours; 11 is void.
 CAMVID = LabelSet(
     name="camvid",

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from mfpnet.errors import MfpnetError
-from mfpnet.folder_names import counted, marks, natural, read_folder_name, sequence_of, shown
+from mfpnet.folder_names import (
+    counted,
+    marks,
+    natural,
+    plural,
+    read_folder_name,
+    sequence_of,
+    shown,
+)
+from mfpnet.label_traces import label_format
 from mfpnet.listed import listed_pairs
 from mfpnet.pairing import Key, Match, best_match
 from mfpnet.pairs import Pair
@@ -15,6 +26,10 @@ from mfpnet.picture_tree import Tree, read_tree
 Parts = dict[str, tuple[Pair, ...]]
 _ORDER = ("train", "val", "test")
 _MOST_FOLDERS = 6
+_CITYSCAPES = (
+    "`--data cityscapes --root DIR` knows this tree's 19 classes and what is void; as a folder of "
+    "your own, each value of its masks is a class."
+)
 
 
 @dataclass(frozen=True)
@@ -53,7 +68,8 @@ def find_layout(root: Path) -> Layout:
     if match is None:
         raise _nothing_pairs(tree)
     parts, outside = _by_folder(every)
-    notes = (*tree.notes, *_leftover(tree, match), *listed.notes, *outside)
+    known = (_CITYSCAPES,) if match.kind.startswith("Cityscapes") else ()
+    notes = (*known, *tree.notes, *_leftover(tree, match), *listed.notes, *outside)
     return Layout(match.kind, parts, notes)
 
 
@@ -89,8 +105,8 @@ def _by_folder(every: dict[Key, Pair]) -> tuple[Parts, tuple[str, ...]]:
         if split in found
     }
     outside = [pair.name for key, pair in every.items() if not key.split]
-    what = f"pair(s) lie outside of the folders of {', '.join(parts)} and are left aside"
-    return parts, (counted(outside, what),) if outside else ()
+    what = f"outside of the folders of {', '.join(parts)}, left aside"
+    return parts, (counted(outside, "pair", what),) if outside else ()
 
 
 def _leftover(tree: Tree, match: Match) -> tuple[str, ...]:
@@ -101,11 +117,13 @@ def _leftover(tree: Tree, match: Match) -> tuple[str, ...]:
     known = {*match.frames.values(), *match.masks.values()} - set(lonely)
     others = [path for path in tree.pictures if path not in known and path not in set(frames)]
     found = (
-        (frames, "frame(s) without a mask are left aside"),
-        (masks, "mask(s) without a frame are left aside"),
-        (others, "other picture(s) are left aside"),
+        (frames, "frame", "without a mask, left aside"),
+        (masks, "mask", "without a frame, left aside"),
+        (others, "other picture", "left aside"),
     )
-    return tuple(counted(sorted(paths, key=natural), what) for paths, what in found if paths)
+    return tuple(
+        counted(sorted(paths, key=natural), thing, what) for paths, thing, what in found if paths
+    )
 
 
 def _nothing_pairs(tree: Tree) -> MfpnetError:
@@ -113,7 +131,7 @@ def _nothing_pairs(tree: Tree) -> MfpnetError:
     if not tree.pictures:
         found = "there is no picture in it or below it"
     else:
-        found = f"it has {len(tree.pictures)} picture(s) ({_folders(tree)})"
+        found = f"it has {plural(len(tree.pictures), 'picture')} ({_folders(tree)})"
     left = "".join(f" {note}" for note in tree.notes)
     missing = _what_is_missing(tree)
     return MfpnetError(
@@ -125,10 +143,11 @@ def _nothing_pairs(tree: Tree) -> MfpnetError:
 
 def _folders(tree: Tree) -> str:
     """Each folder and how much it holds."""
-    most = tree.folders.most_common(_MOST_FOLDERS)
-    rest = len(tree.folders) - len(most)
+    folders = Counter(path.rpartition("/")[0] for path in tree.pictures)
+    most = folders.most_common(_MOST_FOLDERS)
+    rest = len(folders) - len(most)
     told = [f"{count} in '{shown(folder or '.')}'" for folder, count in most]
-    return ", ".join([*told, f"and {rest} more folder(s)"] if rest else told)
+    return ", ".join([*told, f"and {plural(rest, 'more folder')}"] if rest else told)
 
 
 def _what_is_missing(tree: Tree) -> str:
@@ -141,6 +160,9 @@ def _what_is_missing(tree: Tree) -> str:
         for path in tree.pictures
         for role in (read_folder_name(part).role for part in path.split("/")[:-1])
     }
+    if tree.pictures and (written := label_format(tree.root, tree.pictures, tree.texts)):
+        import_it = f"mfpnet data import {written} {shlex.quote(shown(tree.root))} NEW_FOLDER"
+        return f"If its labels are those of {written}, run: {import_it}. "
     if tree.pictures and "mask" not in roles:
         return "No folder and no file is called like masks: they are missing, or have other names. "
     if roles == {"mask"}:

@@ -137,7 +137,7 @@ class _Reader:
         """What the lists leave out."""
         unlisted = [pair.name for pair in every.values() if pair.name not in self.seen]
         found = (
-            (self.maskless, f"listed frame(s) have no mask and are left aside, by {lists}"),
-            (unlisted, f"pair(s) stand in no list of {lists} and are left aside"),
+            (self.maskless, "listed frame", f"without a mask, left aside, by {lists}"),
+            (unlisted, "pair", f"in no list of {lists}, left aside"),
         )
-        return tuple(counted(names, what) for names, what in found if names)
+        return tuple(counted(names, thing, what) for names, thing, what in found if names)

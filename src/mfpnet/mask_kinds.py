@@ -220,9 +220,10 @@ def _blended_colours(seen: dict[int, Seen], listed: set[int]) -> dict[int, Seen]
         return {}
     usual = max(20.0, 10 * median(each.pixels for each in blends.values()))
     unsure = {c: s for c, s in seen.items() if c not in blends and c not in listed}
-    odd = {c: s for c, s in unsure.items() if s.pixels < usual and 4 * s.inner <= s.pixels}
-    near = {c: s for c, s in unsure.items() if _near_twin(c, seen, _RINGING)}
-    return blends | odd | near
+    # What fills areas is a class, however near its colour is to another's.
+    narrow = {c: s for c, s in unsure.items() if 4 * s.inner <= s.pixels}
+    odd = {c: s for c, s in narrow.items() if s.pixels < usual or _near_twin(c, seen, _RINGING)}
+    return blends | odd
 
 
 def _near_twin(code: int, sharp: Counted, factor: int) -> bool:

@@ -199,14 +199,16 @@ def _blend_note(found: Reading, tally: Tally) -> tuple[str, ...]:
 
 
 def _slip_note(found: Reading, classes: ClassFile) -> tuple[str, ...]:
-    if not found.slips or classes.unlisted == "ignore":
+    if not found.slips:
         return ()
     counts = {value: each.pixels for value, each in found.slips.items()}
     masks = sum(each.masks for each in found.slips.values())
     example = next(iter(found.slips.values())).example
+    ignored = classes.unlisted == "ignore"
+    fix = "It is ignored (`unlisted: ignore`)." if ignored else classes.fix(counts)
     return (
         f"{described(counts, found.masks)}, in {counted(masks, 'mask')} only ('{example}'), looks "
-        f"like a slip and is taken for no class. {classes.fix(counts)}",
+        f"like a slip and is taken for no class. {fix}",
     )
 
 

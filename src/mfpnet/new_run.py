@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from mfpnet.data_source import FOLDER
+from mfpnet.class_file import CLASS_FILE
+from mfpnet.data_source import FOLDER, naming_the_check
 from mfpnet.datasets import frame_format
 from mfpnet.errors import MfpnetError
 from mfpnet.folder import PLAN
@@ -38,19 +39,48 @@ def new_run(options: TrainOptions, folder: Path, tell: Tell) -> RunConfig:
     Raises:
         MfpnetError: something is unusable; nothing is left behind.
     """
+    _check_unused(folder, options.model)
     if options.config:
-        config = config_from_file(options, options.config)
-        check_config(config)
-        return config
+        return _repeated(config_from_file(options, options.config), folder)
     _check_time(options)
     if data_source(options.data, options.split).name == FOLDER:
         return _own_run(options, folder, tell)
     config = config_from_options(options)
     check_config(config)
-    if options.minutes is None:
+    return config if options.minutes is None else _timed(config, options.minutes, tell)
+
+
+def _check_unused(folder: Path, model: str | None) -> None:
+    """What a run's folder will hold must not take the place of another run, or of pictures."""
+    from mfpnet.checkpoint import CHECKPOINT_FILE
+
+    if (folder / CHECKPOINT_FILE).exists():
+        command = f"mfpnet train --resume {folder}" + (f" --model {model}" if model else "")
+        raise MfpnetError(
+            f"'{folder}' holds a run already: continue it with {command}, or choose another folder "
+            f"with --out."
+        )
+    place = folder / PLAN
+    strange = [
+        path.name
+        for path in place.glob("*")
+        if not path.is_file() or (path.name != CLASS_FILE and path.suffix != ".txt")
+    ]
+    if strange:
+        raise MfpnetError(
+            f"'{place}' holds '{min(strange)}', and a run keeps the plan of its data in a folder "
+            f"of that name: choose another folder with --out."
+        )
+
+
+def _repeated(config: RunConfig, folder: Path) -> RunConfig:
+    """The set-up of a config file; with the plan of a folder of one's own in this run's folder."""
+    source = config.data
+    if source.name != FOLDER:
+        check_config(config)
         return config
-    data = open_joined((config.data, *config.extra))
-    return _timed(config, len(data), options.minutes, tell)
+    plan = plan_of(Path(source.root or ""), _path(source.plan), _path(source.classes))
+    return _planned(config, plan, folder)
 
 
 def _check_time(options: TrainOptions) -> None:
@@ -87,7 +117,8 @@ def _own_run(options: TrainOptions, folder: Path, tell: Tell) -> RunConfig:
         tell(note)
     recipe = None
     if not options.recipe:
-        facts = facts_of_pairs(pairs, plan.labels.num_classes)
+        with naming_the_check(source):
+            facts = facts_of_pairs(pairs, plan.labels.num_classes)
         recipe = recommend(facts, gpu=choose_device(options.device).type == "cuda")
     watched = options.evaluate_split or ("val" if "val" in plan.parts else None)
     given = replace(
@@ -98,7 +129,7 @@ def _own_run(options: TrainOptions, folder: Path, tell: Tell) -> RunConfig:
     )
     config = _planned(config_from_options(given, recipe), plan, folder)
     if options.epochs is None and (options.minutes or not options.recipe):
-        return _timed(config, len(pairs), options.minutes or FIRST_MINUTES, tell)
+        return _timed(config, options.minutes or FIRST_MINUTES, tell)
     return config
 
 
@@ -117,10 +148,11 @@ def _planned(config: RunConfig, plan: Plan, folder: Path) -> RunConfig:
     return config
 
 
-def _timed(config: RunConfig, frames: int, minutes: float, tell: Tell) -> RunConfig:
+def _timed(config: RunConfig, minutes: float, tell: Tell) -> RunConfig:
     from mfpnet.budget import fitted
 
     data = open_joined((config.data, *config.extra))
+    frames = len(data)
     config = fitted(config, data.labels, frames, minutes, frame_format(data).channels)
     tell(
         f"{config.recipe.epochs} epochs of {frames} frames fit into {minutes:g} minutes on this "

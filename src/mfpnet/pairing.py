@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from mfpnet.errors import MfpnetError
-from mfpnet.folder_names import FolderName, Role, marks, natural, read_folder_name, shown
+from mfpnet.folder_names import FolderName, Role, marks, natural, plural, read_folder_name, shown
 
 _PHOTOS = (".jpg", ".jpeg")
 _EXACT = (".png", ".bmp", ".gif", ".tif", ".tiff")
@@ -134,13 +134,18 @@ def _matched(choice: _Choice) -> Match:
     if twins:
         first, second = map(shown, twins[0][:2])
         raise MfpnetError(
-            f"'{first}' and '{second}' are the same frame or mask twice, and so {len(twins)} "
-            f"time(s): which one counts? Remove one, or move it out of the folder."
+            f"'{first}' and '{second}' are the same frame or mask twice{_more(len(twins) - 1)}: "
+            f"which one counts? Remove one, or move it out of the folder."
         )
     masks = {key: paths[0] for key, paths in choice.masks.items()}
     taken = set(masks.values())
     frames = {key: paths[0] for key, paths in choice.frames.items() if paths[0] not in taken}
     return Match(_described(choice), frames, masks)
+
+
+def _more(count: int) -> str:
+    """How many others there are like it."""
+    return f", and so are {plural(count, 'other')}" if count else ""
 
 
 def _described(choice: _Choice) -> str:

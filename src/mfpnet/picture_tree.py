@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,20 +21,18 @@ class Tree:
         root: the folder.
         pictures: paths relative to it, `/` between the parts, in natural order.
         texts: those of .txt files.
-        folders: those of the folders that hold something of either.
-        left: why something was left aside -> what.
+        left: what was left aside, and why -> its paths.
     """
 
     root: Path
     pictures: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
-    folders: Counter[str] = field(default_factory=Counter)
-    left: dict[str, list[str]] = field(default_factory=dict)
+    left: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What was left aside, a sentence for each reason."""
-        return tuple(counted(paths, reason) for reason, paths in self.left.items())
+        return tuple(counted(paths, *reason) for reason, paths in self.left.items())
 
 
 def read_tree(root: Path) -> Tree:
@@ -66,7 +63,7 @@ def _look_into(tree: Tree, folder: Path, inside: str, real_root: str, *, linked:
         reason = error.strerror or type(error).__name__
         if not inside:
             raise MfpnetError(f"cannot look into '{shown(folder)}': {reason}.") from error
-        tree.left.setdefault(f"folder(s) could not be looked into: {reason}", []).append(inside)
+        tree.left.setdefault(("folder", f"not looked into: {reason}"), []).append(inside)
         return
     for entry in entries:
         if not entry.name.startswith(".") and entry.name.lower() not in _NEVER:
@@ -76,7 +73,7 @@ def _look_into(tree: Tree, folder: Path, inside: str, real_root: str, *, linked:
 def _take(tree: Tree, entry: os.DirEntry[str], path: str, real_root: str, *, linked: bool) -> None:
     is_link = entry.is_symlink()
     if is_link and (why := _astray(entry.path, real_root, linked=linked)):
-        tree.left.setdefault(f"symbolic link(s) {why}: not followed", []).append(path)
+        tree.left.setdefault(("symbolic link", f"{why}, not followed"), []).append(path)
     elif entry.is_dir():
         _look_into(tree, Path(entry.path), f"{path}/", real_root, linked=linked or is_link)
     elif entry.is_file():
@@ -88,19 +85,18 @@ def _sort_in(tree: Tree, path: str) -> None:
     if suffix not in IMAGE_SUFFIXES and suffix != ".txt":
         return
     (tree.texts if suffix == ".txt" else tree.pictures).append(path)
-    tree.folders[path.rpartition("/")[0]] += 1
 
 
 def _astray(path: str, real_root: str, *, linked: bool) -> str | None:
     """Why a link is not followed."""
     target = os.path.realpath(path)
     if not os.path.exists(target):  # noqa: PTH110
-        return "lead nowhere"
+        return "to nowhere"
     if os.path.commonpath([real_root, target]) != real_root:
-        return "lead out of the folder"
+        return "out of the folder"
     if not os.path.isdir(target):  # noqa: PTH112
         return None
     here = os.path.realpath(os.path.dirname(path))  # noqa: PTH120
     if linked or os.path.commonpath([here, target]) == target:
-        return "lead in a circle"
+        return "in a circle"
     return None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mfpnet.class_file import CLASS_FILE, ClassFile, read_classes, write_classes
-from mfpnet.errors import unknown_name
+from mfpnet.errors import MfpnetError, unknown_name
 from mfpnet.labels import LabelSet
 from mfpnet.layouts import find_layout
 from mfpnet.mask_survey import propose_classes
@@ -60,8 +60,10 @@ def plan_of(root: Path, plan: Path | None = None, classes: Path | None = None) -
         classes: a classes.yaml that goes before all others.
 
     Raises:
-        MfpnetError: nothing to pair up, or masks whose classes cannot be told.
+        MfpnetError: nothing to pair up, masks whose classes cannot be told, or no plan in `plan`.
     """
+    if plan and not (plan / CLASS_FILE).is_file():
+        raise MfpnetError(f"'{plan}' holds no plan: it has no {CLASS_FILE}. Check the path.")
     layout = find_layout(root)
     every = [pair for part in layout.parts.values() for pair in part]
     read, notes = _classes(every, root, plan, classes)

@@ -13,6 +13,7 @@ from mfpnet.evaluate import Evaluation, evaluate
 from mfpnet.grouped import Sides
 from mfpnet.pictures import Labels
 from mfpnet.pixel_format import Raster
+from mfpnet.rgb_view import rgb_view
 
 ALL = "all"
 
@@ -62,7 +63,7 @@ def corrupted(dataset: Dataset, name: str, severity: int) -> Dataset:
     """The data with its frames corrupted; its targets stay as they are."""
 
     def change(image: Raster, target: Labels, frame: str) -> tuple[Raster, Labels]:
-        return corrupt(image, name, severity, frame), target
+        return corrupt(rgb_view(image), name, severity, frame), target
 
     return Derived(dataset, change)
 

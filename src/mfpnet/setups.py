@@ -56,7 +56,8 @@ def _own_folder(choice: DataChoice, split: str) -> DataSource:
     folder = Path(choice.data)
     if not folder.is_dir():
         known = unknown_name("data", choice.data, DATASETS)
-        raise MfpnetError(f"{known} And there is no folder of that name.")
+        there = "that is a file" if folder.exists() else "there is no folder of that name"
+        raise MfpnetError(f"{known} And {there}: give the folder of images and masks.")
     if choice.root:
         raise MfpnetError(f"--data {choice.data} is a folder itself: leave out --root.")
     classes = str(choice.classes.absolute()) if choice.classes else None
@@ -111,6 +112,8 @@ def check_calibration(trained_on: str, choice: DataChoice) -> None:
     elif trained_on == "unknown":
         told = "int8 is fitted to the training data, and these weights do not say what that was"
         give = f"give --data camvid --root DIR if it lies on disk in CamVid's form; else {give}"
+    else:
+        give = f"give --data and the folder of that name; else {give}"
     raise MfpnetError(f"{told}: {give}.")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +12,9 @@ import numpy as np
 from mfpnet.errors import MfpnetError
 from mfpnet.file_looks import look_of_file
 from mfpnet.files import staged_files
-from mfpnet.folder_names import counted, natural, shown
+from mfpnet.folder_names import counted, natural, plural, shown
 from mfpnet.held_out import hold_out
-from mfpnet.likeness import Looks, groups, stacked, twins, unlikeness
+from mfpnet.likeness import Looks, groups, stacked, unlikeness
 from mfpnet.pairs import Pair
 from mfpnet.split_lists import Index, Line, list_text, read_list, split_of_list
 
@@ -41,23 +41,6 @@ class Split:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Leak:
-    """One picture that stands in two splits.
-
-    Attributes:
-        split: one of them.
-        name: of its pair there.
-        other_split: the other.
-        other_name: of its pair there.
-    """
-
-    split: str
-    name: str
-    other_split: str
-    other_name: str
-
-
 def split_pairs(pairs: Sequence[Pair]) -> Split:
     """Train and val, about 80 to 20, by what the pictures look like and what they are called.
 
@@ -78,13 +61,13 @@ def split_pairs(pairs: Sequence[Pair]) -> Split:
             "Its score will be optimistic; hold out another recording for an honest one."
         )
     if blind := [pair.name for pair, look in zip(ordered, found, strict=True) if look is None]:
-        notes.append(counted(blind, "picture(s) could not be read to compare them"))
+        notes.append(counted(blind, "picture", "that could not be compared: unreadable"))
     return Split(parts, tuple(notes))
 
 
 def _sizes(count: int, train: Sequence[Pair], val: Sequence[Pair]) -> str:
     total = len(train) + len(val)
-    told = f"split of {total} pair(s) in {count} look-alike group(s): "
+    told = f"split of {plural(total, 'pair')} in {plural(count, 'look-alike group')}: "
     if val:
         return f"{told}{len(train)} in train, {len(val)} in val."
     reason = "one picture" if total == 1 else "one and the same picture"
@@ -127,23 +110,6 @@ def _video_links(sequences: Sequence[str], looks: Looks) -> list[tuple[int, int]
 
 def _steps(clip: Sequence[int]) -> list[tuple[int, int]]:
     return list(pairwise(clip))
-
-
-def leaks(parts: Mapping[str, Sequence[Pair]]) -> list[Leak]:
-    """Pictures that stand in two splits under whatever name, size or compression.
-
-    Reads every picture; one that cannot be read is passed over.
-    """
-    looks = {split: [look_of_file(pair.image) for pair in pairs] for split, pairs in parts.items()}
-    found = []
-    for one, other in combinations(parts, 2):
-        first = [(p, look) for p, look in zip(parts[one], looks[one], strict=True)]
-        second = [(p, look) for p, look in zip(parts[other], looks[other], strict=True)]
-        here = [(pair, look) for pair, look in first if look is not None]
-        there = [(pair, look) for pair, look in second if look is not None]
-        for i, j in twins(stacked(look for _, look in here), stacked(look for _, look in there)):
-            found.append(Leak(one, here[i][0].name, other, there[j][0].name))
-    return found
 
 
 def has_splits(folder: Path) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from mfpnet.corruption_chart import corruption_picture
 from mfpnet.corruptions import SEVERITIES
+from mfpnet.errors import MfpnetError
 from mfpnet.evaluate import Evaluation
 from mfpnet.evaluate_options import EvaluateOptions
 from mfpnet.grouped import Sides
@@ -46,6 +47,11 @@ def stress(options: EvaluateOptions) -> Stressed:
     """
     names = chosen_corruptions(options.corruptions)
     predictor, sides, label_map = open_sides(options)
+    if predictor.info.format.bits != 8 or predictor.info.format.channels not in (1, 3):
+        raise MfpnetError(
+            f"--corruptions are of 8-bit photos, and the network takes {predictor.info.format}: "
+            f"leave it out."
+        )
 
     def tell(condition: str, scores: Evaluation) -> None:
         say(f"{condition}: mIoU {percent(scores.scores.miou)} %")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mfpnet.errors import MfpnetError, unknown_name
-from mfpnet.labels import Colour, LabelSet
+from mfpnet.labels import LabelSet, voc_colour
 from mfpnet.pairs import Pair, PairedFiles
 
 CLASSES = (
@@ -13,18 +13,6 @@ CLASSES = (
     *("chair", "cow", "diningtable", "dog", "horse", "motorbike", "person", "pottedplant"),
     *("sheep", "sofa", "train", "tvmonitor"),
 )
-
-
-def voc_colour(index: int) -> Colour:
-    """The colour of label 0 to 255 in VOC's colour map: its bits, spread over the channels.
-
-    Bits 0, 3, 6 of the label are the highest three of red, 1, 4, 7 of green, and 2, 5 of blue.
-    """
-    red, green, blue = (
-        sum((index >> (3 * step + channel) & 1) << (7 - step) for step in range(8))
-        for channel in range(3)
-    )
-    return red, green, blue
 
 
 VOC = LabelSet(
