@@ -135,7 +135,9 @@ def test_nothing_is_left_of_a_run_that_cannot_begin(
 
 def test_another_run_is_not_written_over(place: Path) -> None:
     plan = (place / "run" / "data" / "train.txt").read_bytes()
-    with pytest.raises(MfpnetError, match=r"holds a run already: continue it with mfpnet train --resume"):
+    with pytest.raises(
+        MfpnetError, match=r"holds a run already: continue it with mfpnet train --resume"
+    ):
         new_run(options(place, split="val", epochs=1), place / "run", lambda _: None)
     assert (place / "run" / "data" / "train.txt").read_bytes() == plan
 
