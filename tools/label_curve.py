@@ -2,8 +2,8 @@
 
     python tools/label_curve.py --data idd_lite --root IDD_LITE --picture FILE --json FILE
 
-Every network sees as many batches but those of all images, which follow the recipe. Kill it and
-start it again: nothing is trained twice.
+Every network sees as many batches, in whole epochs. Kill it and start it again: nothing is trained
+twice.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class CurveOptions:
     frozen: tuple[int, ...] = (5, 10, 25)
     """Of which numbers the encoder is also frozen."""
     steps: int = 400
-    """Batches that each network sees, but those of all images."""
+    """Batches that each network sees, in whole epochs."""
     evaluate_split: str = "val"
     """What decides."""
     seed: int = 0
@@ -91,10 +91,8 @@ def points(options: CurveOptions, every: int) -> Iterator[Point]:
         threads=options.threads,
     )
     for count in (*options.images, every):
-        config = plain
-        if count < every:
-            data: DataSource = replace(plain.data, frames=count)
-            config = replace(plain, data=data, recipe=short(recipe, count, options.steps))
+        data: DataSource = replace(plain.data, frames=count)
+        config = replace(plain, data=data, recipe=short(recipe, count, options.steps))
         yield Point(count, SCRATCH, config)
         started = replace(config, init=options.init)
         yield Point(count, options.init, started)
@@ -104,7 +102,7 @@ def points(options: CurveOptions, every: int) -> Iterator[Point]:
 
 def short(recipe: Recipe, images: int, steps: int) -> Recipe:
     """The recipe for so many batches of so many images."""
-    epochs = steps // max(images // recipe.batch_size, 1)
+    epochs = max(round(steps / max(images // recipe.batch_size, 1)), 1)
     return replace(recipe, epochs=epochs, full_frame_epochs=0, warmup_epochs=epochs / 20, ema=0.98)
 
 
