@@ -11,6 +11,10 @@ from typing import Any
 import numpy as np
 import PIL.Image
 
+from mfpnet.import_options import ImportOptions
+from mfpnet.importing import import_labels
+from mfpnet.pictures import Labels, read_labels
+
 SQUARE = [2.0, 2.0, 10.0, 2.0, 10.0, 8.0, 2.0, 8.0]
 SIZE = (24, 32)
 
@@ -54,3 +58,13 @@ def write_coco(path: Path, content: object, pictures: Sequence[str] = ("a.png",)
     for name in pictures:
         write_picture(path.parent / name)
     return path
+
+
+def imported(source: Path, **options: Any) -> dict[str, Any]:
+    """What is said of the import into `out` beside the source."""
+    return import_labels(ImportOptions("coco", source, source.parent / "out", **options))
+
+
+def mask_of(source: Path, name: str = "a") -> Labels:
+    """What the import has made of a picture's annotations."""
+    return read_labels(source.parent / "out" / "masks" / f"{name}.png")

@@ -5,30 +5,26 @@ from __future__ import annotations
 import json
 import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import PIL.Image
 import pytest
 
-from coco_samples import SIZE, SQUARE, annotation, coco, write_coco, write_picture
+from coco_samples import (
+    SIZE,
+    SQUARE,
+    annotation,
+    coco,
+    imported,
+    mask_of,
+    write_coco,
+    write_picture,
+)
 from mfpnet.class_file import read_classes
 from mfpnet.errors import MfpnetError
 from mfpnet.folder import Folder
-from mfpnet.import_options import ImportOptions
-from mfpnet.importing import import_labels
-from mfpnet.pictures import read_labels
 
 BOX = (slice(2, 8), slice(2, 10))
-
-
-def imported(source: Path, **options: Any) -> dict[str, Any]:
-    """What is said of the import into `out` beside the source."""
-    return import_labels(ImportOptions("coco", source, source.parent / "out", **options))
-
-
-def mask_of(source: Path, name: str = "a") -> np.ndarray[Any, Any]:
-    return read_labels(source.parent / "out" / "masks" / f"{name}.png")
 
 
 @pytest.fixture

@@ -6,25 +6,20 @@ import math
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from coco_samples import SIZE, annotation, coco, write_coco, write_picture
+from coco_samples import (
+    SIZE,
+    annotation,
+    coco,
+    imported,
+    mask_of,
+    write_coco,
+    write_picture,
+)
 from mfpnet.errors import MfpnetError
-from mfpnet.import_options import ImportOptions
-from mfpnet.importing import import_labels
-from mfpnet.pictures import read_labels
 
 BOX = (slice(2, 8), slice(2, 10))
-
-
-def imported(source: Path, **options: Any) -> dict[str, Any]:
-    """What is said of the import into `out` beside the source."""
-    return import_labels(ImportOptions("coco", source, source.parent / "out", **options))
-
-
-def mask_of(source: Path, name: str = "a") -> np.ndarray[Any, Any]:
-    return read_labels(source.parent / "out" / "masks" / f"{name}.png")
 
 
 @pytest.fixture
