@@ -23,7 +23,7 @@ from mfpnet.known_recipes import get_recipe
 from mfpnet.latency import interleaved_medians
 from mfpnet.records import environment
 from mfpnet.runners import Job
-from mfpnet.runs import CONFIG_FILE, RunConfig, read_config, without_places
+from mfpnet.runs import CONFIG_FILE, RunConfig, read_config, without_place, without_places
 from mfpnet.subjects import Subject, random_info
 from mfpnet.train import RESULT_FILE, train
 from mfpnet.variants import SUITES, Network, count_macs, count_parameters, create_network
@@ -73,25 +73,17 @@ def ablate(
     costs = _costs(names, threads)  # first: what fails here should not do so hours later
     rows = []
     for name in names:
-        configs = [
-            RunConfig(
-                name,
-                recipe,
-                recipe_values,
-                data,
-                evaluate_on=evaluate_on,
-                seed=seed,
-                threads=threads,
-            )
-            for seed in seeds
-        ]
+        config = RunConfig(
+            name, recipe, recipe_values, data, evaluate_on=evaluate_on, threads=threads
+        )
+        configs = [replace(config, seed=seed) for seed in seeds]
         runs = [_run(config, _run_folder(config, folder), console) for config in configs]
         rows.append(_row(name, runs) | costs[name])
     return {
         "suite": suite,
         "recipe": asdict(recipe_values),
-        "data": asdict(data) | {"root": None},
-        "evaluate_on": asdict(evaluate_on) | {"root": None},
+        "data": asdict(without_place(data)),
+        "evaluate_on": asdict(without_place(evaluate_on)),
         "seeds": list(seeds),
         "latency": {"size": LATENCY_SIZE, "threads": threads, "classes": LATENCY_CLASSES},
         "rows": rows,

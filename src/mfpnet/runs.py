@@ -70,16 +70,16 @@ def without_places(config: RunConfig) -> RunConfig:
     """The set-up as it goes into a record: where a machine keeps things decides nothing."""
     return replace(
         config,
-        data=_without_place(config.data),
-        extra=tuple(map(_without_place, config.extra)),
-        evaluate_on=config.evaluate_on and _without_place(config.evaluate_on),
+        data=without_place(config.data),
+        extra=tuple(map(without_place, config.extra)),
+        evaluate_on=config.evaluate_on and without_place(config.evaluate_on),
         init=config.init and source_name(config.init),
         teachers=tuple(map(source_name, config.teachers)),
     )
 
 
-def _without_place(source: DataSource) -> DataSource:
-    """A map of one's own is called by its file's name."""
+def without_place(source: DataSource) -> DataSource:
+    """Data as it goes into a record; a map of one's own is called by its file's name."""
     mapping = source.mapping and Path(source.mapping).name
     return replace(source, root=None, plan=None, classes=None, mapping=mapping)
 
