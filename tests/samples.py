@@ -18,7 +18,8 @@ from mfpnet.data_source import DataSource
 from mfpnet.foreign import ForeignNetwork
 from mfpnet.info import ModelInfo
 from mfpnet.labels import CAMVID
-from mfpnet.model import MFPNet, MFPNetConfig
+from mfpnet.model import MFPNet
+from mfpnet.model_config import MFPNetConfig
 from mfpnet.recipes import Recipe
 from mfpnet.runs import RunConfig
 from mfpnet.scenes import draw_scene

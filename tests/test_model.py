@@ -11,11 +11,12 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 import mfpnet.model
-from mfpnet.model import MFPNet, MFPNetConfig
+from mfpnet.model import MFPNet
+from mfpnet.model_config import MFPNetConfig
 from mfpnet.variants import count_parameters, create_model, list_models, variant_config
 
 SIZES = [(32, 32), (33, 47), (97, 65)]
-NAMES = ["initial", *(f"{kind}{i}" for i in (1, 2, 3) for kind in ("stage", "graph"))]
+NAMES = ["initial", *(f"{kind}{i}" for kind in ("stage", "graph") for i in (1, 2, 3))]
 DECODER = ["decoder3", "decoder2", "decoder1", "head"]
 BOXES = ["InitialBlock", "Downsampling", "BRM", "BRMBlock", "SGCN", "ASPP", "MFPNet"]
 

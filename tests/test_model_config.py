@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from typing import Any
@@ -10,8 +11,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from mfpnet import graph
+from mfpnet.graph_controls import GlobalPooling, JointSGCN
 from mfpnet.layers import ChannelAttention
-from mfpnet.model import ASPP, BRM, SGCN, BRMBlock, GraphForm, MFPNet, MFPNetConfig
+from mfpnet.model import ASPP, BRM, SGCN, BRMBlock, MFPNet
+from mfpnet.model_config import GraphForm, MFPNetConfig
 from mfpnet.variants import count_parameters
 
 BASE = MFPNetConfig(num_classes=4, strides=(4, 8, 16))
@@ -34,6 +38,14 @@ SWITCHES: list[tuple[str, Any, str]] = [
     ("sgcn", (None, None, None), r"graphs\."),
     ("nodes", 1, r"graphs\.\d\.(score|adjacency)"),
     ("nodes", 24, r"graphs\.\d\.(score|adjacency)"),
+    *[
+        ("sgcn", tuple(form or "pool" for form in forms), r"graphs\.\d\.(sc|adj)")
+        for forms in FORMS
+    ],
+    ("adjacency", "data", r"graphs\.\d\.adjacency"),
+    ("adjacency", "none", r"graphs\.\d\.adjacency"),
+    ("joint_graph", True, r"graphs\."),
+    ("residual", False, r"none$"),
     ("steps", 1, r"none$"),
     ("steps", 5, r"none$"),
     ("aspp", False, r"head\."),
@@ -135,6 +147,37 @@ def test_the_graph_adds_its_context() -> None:
     torch.testing.assert_close(graph(image), image + graph.fuse(graph.context(image)))
 
 
+def test_pooling_gives_every_pixel_the_same() -> None:
+    control = GlobalPooling(8).eval()
+    image = noise(2, 8, 5, 7)
+    context = control.context(image)
+    assert context.shape == (2, 4, 5, 7)
+    torch.testing.assert_close(context, context[:, :, :1, :1].expand_as(context))
+    torch.testing.assert_close(control(image), image + control.fuse(context))
+
+
+def test_nodes_of_all_scales_meet_in_a_joint_graph() -> None:
+    joint = JointSGCN((8, 12), nodes=3, steps=1).eval()
+    fine, coarse = noise(1, 8, 6, 4), noise(1, 12, 3, 2, seed=1)
+    before = joint([fine, coarse])
+    assert [each.shape for each in before] == [fine.shape, coarse.shape]
+    after = joint([fine, coarse + 1])
+    assert (after[0] - before[0]).abs().max() > 1e-4
+    with torch.no_grad():
+        joint.adjacency.copy_(torch.eye(6) * 100)  # no node hears of another
+    alone = [joint([fine, other])[0] for other in (coarse, coarse + 1)]
+    torch.testing.assert_close(*alone)
+
+
+def test_a_likeness_is_a_mean_over_nodes_like_oneself() -> None:
+    nodes = torch.tensor([[[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]])
+    adjacency = graph.likeness(nodes)
+    torch.testing.assert_close(adjacency.sum(2), torch.ones(1, 3))
+    near, far = math.exp(1 / math.sqrt(2)), 1.0
+    total = 2 * near + far
+    torch.testing.assert_close(adjacency[0, 0], torch.tensor([near, far, near]) / total)
+
+
 def test_the_decoder_mirrors_the_dilations() -> None:
     model = MFPNet(replace(BASE, dilations=((1, 3), (5,), (7, 9, 11))))
     for part in (model.encoder, model.decoder):
@@ -183,6 +226,9 @@ def test_any_number_of_stages(stages: int) -> None:
         ({"sgcn": ("simple", "simple")}, "each stage"),
         ({"channels": (), "strides": (), "dilations": (), "sgcn": ()}, "each stage"),
         ({"sgcn": ("simple", "glor", None)}, "glor"),
+        ({"adjacency": "lerned"}, "lerned"),
+        ({"adjacency": "none", "sgcn": ("glore",) * 3}, "simple"),
+        ({"joint_graph": True, "sgcn": ("simple", "simple", None)}, "simple"),
     ],
 )
 def test_a_wrong_config_is_refused(wrong: dict[str, Any], message: str) -> None:

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from mfpnet.model import MFPNet, MFPNetConfig
+from mfpnet.model import MFPNet
+from mfpnet.model_config import MFPNetConfig
 from mfpnet.optim import EMA, build_optimizer, parameter_groups, poly_factor
 
 SMALL = MFPNetConfig(

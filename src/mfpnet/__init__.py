@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mfpnet.checkpoint import load_model
-    from mfpnet.model import MFPNet, MFPNetConfig
+    from mfpnet.model import MFPNet
+    from mfpnet.model_config import MFPNetConfig
     from mfpnet.predict import Predictor
     from mfpnet.variants import create_model, list_models
 
@@ -24,7 +25,7 @@ __all__ = [
 
 _HOMES = {
     "MFPNet": "model",
-    "MFPNetConfig": "model",
+    "MFPNetConfig": "model_config",
     "Predictor": "predict",
     "create_model": "variants",
     "list_models": "variants",

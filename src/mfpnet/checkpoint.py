@@ -23,7 +23,8 @@ from mfpnet.errors import MfpnetError, unknown_name
 from mfpnet.files import atomic_path, write_atomically
 from mfpnet.foreign import ForeignNetwork, check_consent, foreign_network
 from mfpnet.info import ModelInfo, frozen
-from mfpnet.model import MFPNet, MFPNetConfig
+from mfpnet.model import MFPNet
+from mfpnet.model_config import MFPNetConfig
 from mfpnet.variants import Network
 
 WEIGHTS_FILE = "weights.safetensors"

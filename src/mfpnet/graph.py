@@ -41,8 +41,20 @@ def self_loops(nodes: int) -> Tensor:
     return torch.eye(nodes) * math.log(max(nodes - 1, 1))
 
 
+def likeness(nodes: Tensor) -> Tensor:
+    """An adjacency made of the nodes themselves: (B, N, S) -> (B, N, N), rows summing to 1.
+
+    The softmax of their scaled inner products, as in self-attention (Vaswani et al. 2017).
+    """
+    products = nodes @ nodes.transpose(1, 2)
+    return torch.softmax(products / math.sqrt(nodes.shape[2]), dim=2)
+
+
 def propagate_simple(nodes: Tensor, adjacency: Tensor, weight: Tensor, steps: int) -> Tensor:
-    """A^K V W without activation (SGC): (B, N, S), (N, N), (S, S) -> (B, N, S)."""
+    """A^K V W without activation (SGC): (B, N, S), (N, N), (S, S) -> (B, N, S).
+
+    The adjacency may be each picture's own: (B, N, N).
+    """
     for _ in range(steps):
         nodes = adjacency @ nodes
     return nodes @ weight

@@ -55,7 +55,7 @@ class InferenceMFPNet(nn.Module):
         self.initial = nn.Sequential(*(_folded(layer) for layer in model.initial))
         self.entries = nn.ModuleList(_entry(entry) for entry in model.entries)
         self.encoder = nn.ModuleList(_Block(block) for block in model.encoder)
-        self.graphs = nn.ModuleList(_graph(box) for box in model.graphs)
+        self.graphs = _graphs(model.graphs)
         self.decoder = nn.ModuleList(_Block(block) for block in model.decoder)
         self.exits = nn.ModuleList(_folded(layer) for layer in model.exits)
         self.head = _Head(model.head) if isinstance(model.head, ASPP) else _folded(model.head)
@@ -69,9 +69,10 @@ class InferenceMFPNet(nn.Module):
         """Logits before their enlargement, at the first stage's stride."""
         skips = []
         hidden = self.initial(image)
-        for enter, block, box in zip(self.entries, self.encoder, self.graphs, strict=True):
+        for enter, block in zip(self.entries, self.encoder, strict=True):
             hidden = block(enter(hidden))
-            skips.append(box(hidden))
+            skips.append(hidden)
+        skips = self.graphs(skips)
         hidden = self.decoder[-1](skips.pop())
         for leave, block in zip(reversed(self.exits), reversed(self.decoder[:-1]), strict=True):
             skip = skips.pop()
@@ -154,6 +155,7 @@ class _BRM(nn.Module):
 
     def __init__(self, brm: Any) -> None:
         super().__init__()
+        self.residual = brm.residual
         self.reduce = _folded(brm.reduce)
         self.local = _dense_pair(brm.local)
         attention = brm.attention
@@ -167,7 +169,8 @@ class _BRM(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C, H, W)."""
         inner = self.dilated(self.attention(self.local(self.reduce(features))))
-        return cast("Tensor", self.activation(self.expand(inner) + features))
+        expanded = self.expand(inner)
+        return cast("Tensor", self.activation(expanded + features if self.residual else expanded))
 
 
 def _dense_pair(pair: FactorisedConv) -> nn.Sequential:
@@ -207,8 +210,20 @@ class _Attention(nn.Module):
         return features * torch.sigmoid(self.conv(pooled)).view(batch, channels, 1, 1)
 
 
+def _graphs(boxes: nn.Module) -> nn.Module:
+    """In place, each box in its inference form; a joint graph stays as it is."""
+    if isinstance(boxes, nn.ModuleList):
+        for index, box in enumerate(boxes):
+            boxes[index] = _graph(box)
+    return boxes
+
+
 def _graph(box: nn.Module) -> nn.Module:
-    return _Graph(box) if isinstance(box, SGCN) else nn.Identity()
+    """Controls and graphs that the nodes decide about are seldom deployed: they stay as they are.
+
+    Of the latter the matrices cannot be merged, because the adjacency is made between them.
+    """
+    return _Graph(box) if isinstance(box, SGCN) and box.kind != "data" else box
 
 
 class _Graph(nn.Module):
@@ -225,9 +240,8 @@ class _Graph(nn.Module):
         fuse = fuse_conv_bn_eval(*_parts(box.fuse))
         embed = box.embed.weight.data.flatten(1).T
         expand = fuse.weight.data.flatten(1).T
-        mixing = graph.row_stochastic(box.adjacency.data)
+        mixing = _mixing(box)
         if box.form == "simple":
-            mixing = torch.linalg.matrix_power(mixing, box.steps)
             first, second = embed @ box.weight.data @ expand, torch.empty(0)
         else:
             first, second = embed @ box.weight.data, expand
@@ -251,6 +265,15 @@ class _Graph(nn.Module):
         assignment = graph.assign(self.score(features).flatten(2))
         nodes = self.propagate(self.gathered(graph.project(assignment, pixels)))
         return features + graph.reproject(assignment, nodes).view_as(features)
+
+
+def _mixing(box: SGCN) -> Tensor:
+    """What the nodes are multiplied by, (N, N)."""
+    if box.kind == "none":
+        return torch.eye(box.score.out_channels, device=box.weight.device)
+    adjacency = graph.row_stochastic(box.adjacency.data)
+    simple = box.form == "simple"
+    return torch.linalg.matrix_power(adjacency, box.steps) if simple else adjacency
 
 
 class _Head(nn.Module):

@@ -13,15 +13,16 @@ strides, the initial block, how a decoder stage joins its skip, the width of the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from mfpnet import graph
+from mfpnet.graph_controls import GlobalPooling, JointSGCN
 from mfpnet.info import ModelInfo
+from mfpnet.instance_head import InstanceHead
 from mfpnet.layers import (
     ChannelAttention,
     FactorisedConv,
@@ -31,60 +32,9 @@ from mfpnet.layers import (
     initialise,
     resize,
     spatial_size,
+    strided_size,
 )
-
-GraphForm = Literal["simple", "glore"]
-
-
-@dataclass(frozen=True)
-class MFPNetConfig:
-    """Every number of the wiring.
-
-    Attributes:
-        num_classes: channels of the logits.
-        in_channels: channels of the image.
-        stem_channels: width of the initial block.
-        stem_convs: 3x3 convolutions in it, the first with stride 2.
-        channels: width of each stage.
-        strides: pixels of the image per pixel of each stage.
-        dilations: for each stage, the dilation of each of its BRMs; the decoder mirrors them.
-        attention: channel attention inside each BRM.
-        block_residual: the residual connection around each block of BRMs.
-        sgcn: form of the graph convolution at each stage, None for none.
-        nodes: graph nodes.
-        steps: powers of the adjacency in the simple form (K).
-        aspp: the multi-scale head; a single 1x1 convolution in its place when off.
-        aspp_dilations: dilations of its 3x3 branches.
-        head_channels: width of each of its branches and of their projection.
-    """
-
-    num_classes: int = 19
-    in_channels: int = 3
-    stem_channels: int = 32
-    stem_convs: int = 3
-    channels: tuple[int, ...] = (32, 64, 128)
-    strides: tuple[int, ...] = (2, 4, 8)
-    dilations: tuple[tuple[int, ...], ...] = ((1, 2, 4), (2, 4, 8), (4, 8, 16))
-    attention: bool = True
-    block_residual: bool = True
-    sgcn: tuple[GraphForm | None, ...] = field(default=("simple", "simple", "simple"))
-    nodes: int = 16
-    steps: int = 2
-    aspp: bool = True
-    aspp_dilations: tuple[int, ...] = (6, 12, 18)
-    head_channels: int = 32
-
-    def __post_init__(self) -> None:
-        stages = {len(self.channels), len(self.strides), len(self.dilations), len(self.sgcn)}
-        if len(stages) != 1 or not self.channels:
-            raise ValueError("channels, strides, dilations and sgcn need one entry for each stage")
-        steps = [b / a for a, b in zip((2, *self.strides), self.strides, strict=False)]
-        if any(step not in (1, 2) for step in steps):
-            raise ValueError(f"strides {self.strides} must start at 2 or 4 and keep or double")
-        if not set(self.sgcn) <= {"simple", "glore", None}:
-            raise ValueError(f"sgcn {self.sgcn}: each entry is 'simple', 'glore' or None")
-        if min(self.num_classes, self.in_channels, self.stem_convs, self.nodes) < 1:
-            raise ValueError("num_classes, in_channels, stem_convs and nodes must be at least 1")
+from mfpnet.model_config import Adjacency, GraphForm, MFPNetConfig
 
 
 class InitialBlock(nn.Sequential):
@@ -118,9 +68,12 @@ class Downsampling(nn.Module):
 class BRM(nn.Module):
     """Bottleneck residual module: (B, C, H, W) -> (B, C, H, W), working on C/2 channels."""
 
-    def __init__(self, channels: int, dilation: int, *, attention: bool) -> None:
+    def __init__(
+        self, channels: int, dilation: int, *, attention: bool, residual: bool = True
+    ) -> None:
         super().__init__()
         half = channels // 2
+        self.residual = residual
         self.reduce = conv_bn_prelu(channels, half, 3)
         self.local = FactorisedConv(half)
         self.attention = ChannelAttention() if attention else nn.Identity()
@@ -130,8 +83,8 @@ class BRM(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """See the class."""
-        inner = self.dilated(self.attention(self.local(self.reduce(features))))
-        activated: Tensor = self.activation(features + self.expand(inner))
+        inner = self.expand(self.dilated(self.attention(self.local(self.reduce(features)))))
+        activated: Tensor = self.activation(features + inner if self.residual else inner)
         return activated
 
 
@@ -139,11 +92,19 @@ class BRMBlock(nn.Module):
     """A chain of BRMs, one for each dilation, with a residual connection around all of it."""
 
     def __init__(
-        self, channels: int, dilations: Sequence[int], *, attention: bool, residual: bool
+        self,
+        channels: int,
+        dilations: Sequence[int],
+        *,
+        attention: bool,
+        residual: bool,
+        brm_residual: bool = True,
     ) -> None:
         super().__init__()
         self.residual = residual
-        self.brms = nn.Sequential(*(BRM(channels, d, attention=attention) for d in dilations))
+        self.brms = nn.Sequential(
+            *(BRM(channels, d, attention=attention, residual=brm_residual) for d in dilations)
+        )
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C, H, W)."""
@@ -157,19 +118,31 @@ class SGCN(nn.Module):
     The maths is in `mfpnet.graph`; N nodes of S = C/2 features.
     """
 
-    def __init__(self, channels: int, nodes: int, *, form: GraphForm, steps: int) -> None:
+    def __init__(
+        self,
+        channels: int,
+        nodes: int,
+        *,
+        form: GraphForm,
+        steps: int,
+        adjacency: Adjacency = "learned",
+    ) -> None:
         super().__init__()
         features = channels // 2
-        self.form, self.steps = form, steps
+        self.form, self.steps, self.kind = form, steps, adjacency
         self.score = convolution(channels, nodes, 1, bias=True)
         self.embed = convolution(channels, features, 1)
-        self.adjacency = nn.Parameter(graph.self_loops(nodes))
+        if adjacency == "learned":
+            self.adjacency = nn.Parameter(graph.self_loops(nodes))
         self.weight = nn.Parameter(torch.eye(features))
         self.fuse = nn.Sequential(convolution(features, channels, 1), nn.BatchNorm2d(channels))
 
     def propagate(self, nodes: Tensor) -> Tensor:
         """(B, N, S) -> (B, N, S) in the configured form."""
-        adjacency = graph.row_stochastic(self.adjacency)
+        if self.kind == "none":
+            return nodes @ self.weight
+        learned = self.kind == "learned"
+        adjacency = graph.row_stochastic(self.adjacency) if learned else graph.likeness(nodes)
         if self.form == "simple":
             return graph.propagate_simple(nodes, adjacency, self.weight, self.steps)
         return graph.propagate_glore(nodes, adjacency, self.weight)
@@ -225,13 +198,15 @@ class MFPNet(nn.Module):
         self.initial = InitialBlock(config.in_channels, config.stem_channels, config.stem_convs)
         self.entries = nn.ModuleList(_entries(config))
         self.encoder = nn.ModuleList(_block(config, stage) for stage in range(len(widths)))
-        self.graphs = nn.ModuleList(_graph(config, stage) for stage in range(len(widths)))
+        # A list of boxes, or the control that is one box for all stages.
+        self.graphs: Any = _joint(config) if config.joint_graph else _Graphs(config)
         self.decoder = nn.ModuleList(_block(config, stage) for stage in range(len(widths)))
         self.exits = nn.ModuleList(
             conv_bn_prelu(deep, shallow) for shallow, deep in pairwise(widths)
         )
         self.head = _head(config)
         self.classifier = convolution(config.head_channels, config.num_classes, 1, bias=True)
+        self.instances = InstanceHead(config.head_channels) if config.instances else None
         self.apply(initialise)
 
     def forward_features(self, image: Tensor) -> dict[str, Tensor]:
@@ -243,8 +218,9 @@ class MFPNet(nn.Module):
         hidden = features["initial"]
         for number, (enter, block) in enumerate(zip(self.entries, self.encoder, strict=True), 1):
             hidden = features[f"stage{number}"] = block(enter(hidden))
-            features[f"graph{number}"] = self.graphs[number - 1](hidden)
-        hidden = features[f"graph{len(self.encoder)}"]
+        stages = [features[f"stage{number}"] for number in range(1, len(self.encoder) + 1)]
+        for number, hidden in enumerate(self.graphs(stages), 1):
+            features[f"graph{number}"] = hidden
         for number in range(len(self.decoder), 0, -1):
             hidden = features[f"decoder{number}"] = self.decoder[number - 1](hidden)
             if number > 1:
@@ -260,8 +236,14 @@ class MFPNet(nn.Module):
         making them and their gradient takes a fifth of a step.
         """
         logits = self.classifier(self.forward_features(image)["head"])
-        height, width = spatial_size(image)
-        return resize(logits, (-(-height // stride), -(-width // stride)))
+        return resize(logits, strided_size(image, stride))
+
+    def with_instances(self, image: Tensor, stride: int = 1) -> tuple[Tensor, Tensor, Tensor]:
+        """The logits of `forward`, and `InstanceHead`'s maps, all of one (H, W)."""
+        assert self.instances is not None
+        head, size = self.forward_features(image)["head"], strided_size(image, stride)
+        centres, offsets = self.instances(head)
+        return resize(self.classifier(head), size), resize(centres, size), resize(offsets, size)
 
 
 def _entries(config: MFPNetConfig) -> list[nn.Module]:
@@ -282,14 +264,34 @@ def _block(config: MFPNetConfig, stage: int) -> BRMBlock:
         config.dilations[stage],
         attention=config.attention,
         residual=config.block_residual,
+        brm_residual=config.residual,
     )
+
+
+class _Graphs(nn.ModuleList):
+    """A graph for each stage: features of each in, of each out."""
+
+    def __init__(self, config: MFPNetConfig) -> None:
+        super().__init__(_graph(config, stage) for stage in range(len(config.channels)))
+
+    def forward(self, stages: Sequence[Tensor]) -> list[Tensor]:
+        """Each (B, C, H, W) -> the same shapes."""
+        return [box(features) for box, features in zip(self, stages, strict=True)]
+
+
+def _joint(config: MFPNetConfig) -> JointSGCN:
+    return JointSGCN(config.channels, config.nodes, config.steps)
 
 
 def _graph(config: MFPNetConfig, stage: int) -> nn.Module:
     form = config.sgcn[stage]
     if form is None:
         return nn.Identity()
-    return SGCN(config.channels[stage], config.nodes, form=form, steps=config.steps)
+    channels = config.channels[stage]
+    if form == "pool":
+        return GlobalPooling(channels)
+    kind = config.adjacency
+    return SGCN(channels, config.nodes, form=form, steps=config.steps, adjacency=kind)
 
 
 def _head(config: MFPNetConfig) -> nn.Module:

@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import torch
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from mfpnet.errors import unknown_name
+from mfpnet.errors import MfpnetError, unknown_name
 from mfpnet.foreign import ForeignNetwork, foreign_network, is_foreign
-from mfpnet.model import MFPNet, MFPNetConfig
+from mfpnet.model import MFPNet
+from mfpnet.model_config import MFPNetConfig
 
 # What is trained, saved and predicted with.
 Network = MFPNet | ForeignNetwork
@@ -54,7 +56,9 @@ def list_models() -> list[str]:
     return sorted(VARIANTS)
 
 
-def variant_config(name: str, *, num_classes: int = 19, in_channels: int = 3) -> MFPNetConfig:
+def variant_config(
+    name: str, *, num_classes: int = 19, in_channels: int = 3, instances: bool = False
+) -> MFPNetConfig:
     """The named entry of the table for this many classes and channels.
 
     Raises:
@@ -66,27 +70,42 @@ def variant_config(name: str, *, num_classes: int = 19, in_channels: int = 3) ->
     }
     if name not in known:
         raise unknown_name("variant", name, known)
-    return replace(known[name], num_classes=num_classes, in_channels=in_channels)
+    changes = {"num_classes": num_classes, "in_channels": in_channels, "instances": instances}
+    return replace(known[name], **changes)
 
 
-def create_model(name: str = "mfpnet", *, num_classes: int = 19, in_channels: int = 3) -> MFPNet:
+def create_model(
+    name: str = "mfpnet", *, num_classes: int = 19, in_channels: int = 3, instances: bool = False
+) -> MFPNet:
     """A network with random weights, in training mode; reads no file.
+
+    With `instances` it has a second head, that tells objects apart.
 
     Raises:
         MfpnetError: no variant has this name.
     """
-    return MFPNet(variant_config(name, num_classes=num_classes, in_channels=in_channels))
+    config = variant_config(
+        name, num_classes=num_classes, in_channels=in_channels, instances=instances
+    )
+    return MFPNet(config)
 
 
-def create_network(variant: str, num_classes: int, in_channels: int = 3) -> Network:
+def create_network(
+    variant: str, num_classes: int, in_channels: int = 3, *, instances: bool = False
+) -> Network:
     """`create_model`, or somebody else's network where the name is a `package.module:factory`.
 
     Raises:
-        MfpnetError: no variant has this name, or the factory is none; see `foreign_network`.
+        MfpnetError: no variant has this name, the factory is none (see `foreign_network`), or
+            somebody else's network is to tell objects apart.
     """
     if is_foreign(variant):
+        if instances:
+            raise MfpnetError(f"--instances is of mfpnet's own networks, and {variant} is none.")
         return foreign_network(variant, num_classes, in_channels)
-    return create_model(variant, num_classes=num_classes, in_channels=in_channels)
+    return create_model(
+        variant, num_classes=num_classes, in_channels=in_channels, instances=instances
+    )
 
 
 def count_parameters(model: nn.Module) -> int:
@@ -100,7 +119,9 @@ def count_macs(model: nn.Module, size: tuple[int, int], in_channels: int = 3) ->
     image = torch.zeros(1, in_channels, *size, dtype=parameter.dtype, device=parameter.device)
     training = model.training
     model.eval()
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+    # Attention in one kernel would go uncounted.
+    plain = sdpa_kernel(SDPBackend.MATH)
+    with torch.no_grad(), plain, FlopCounterMode(display=False) as counter:
         model(image)
     model.train(training)
     return int(counter.get_total_flops()) // 2
