@@ -3,6 +3,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 TEST_READY := .venv/.installed-test
 DEMO_READY := .venv/.installed-demo
+PEERS_READY := .venv/.installed-peers
 # Of the frameworks that do not fit beside the others: each has an environment of its own.
 WEIGHTS ?= mfpnet_fast_camvid
 OUT ?=
@@ -20,7 +21,7 @@ demo: $(DEMO_READY) ## install into .venv and show the network at work
 test: check ## what CI runs: check, then the tests
 	$(BIN)/python -m pytest
 
-test-all: check ## the same with the slow tests
+test-all: check $(PEERS_READY) ## the same with the slow tests
 	$(BIN)/python -m pytest -m ""
 
 check: $(TEST_READY) ## format, lint and types; changes nothing
@@ -59,6 +60,11 @@ $(TEST_READY): pyproject.toml constraints.txt
 	@echo "Installing the package and its test tools into .venv; PyTorch is large."
 	$(PYTHON) -m venv .venv
 	$(INSTALL) -e '.[test]'
+	@touch $@
+
+# Only slow tests need it, and it takes a quarter of a minute.
+$(PEERS_READY): $(TEST_READY)
+	$(INSTALL) -e '.[peers]'
 	@touch $@
 
 $(DEMO_READY): pyproject.toml constraints.txt

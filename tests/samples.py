@@ -23,7 +23,7 @@ from mfpnet.model_config import MFPNetConfig
 from mfpnet.recipes import Recipe
 from mfpnet.runs import RunConfig
 from mfpnet.scenes import draw_scene
-from mfpnet.variants import VARIANTS
+from mfpnet.suites import VARIANTS
 
 TINY = MFPNetConfig(
     num_classes=11,

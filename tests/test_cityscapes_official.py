@@ -23,7 +23,8 @@ from mfpnet.cityscapes import Cityscapes
 from mfpnet.cityscapes_labels import CITYSCAPES
 from mfpnet.evaluate import Evaluation, evaluate
 from mfpnet.pictures import Image
-from mfpnet.predict import Prediction, Predictor
+from mfpnet.predict import Predictor
+from mfpnet.prediction import Prediction
 from mfpnet.submission import submission
 from mfpnet.transforms import normalise
 from samples import INFO, tiny_network

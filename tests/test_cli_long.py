@@ -19,8 +19,8 @@ from mfpnet.latency import interleaved_medians
 from mfpnet.model import MFPNet
 from mfpnet.pictures import read_image
 from mfpnet.recipes import Recipe
+from mfpnet.suites import SUITES
 from mfpnet.train import train
-from mfpnet.variants import SUITES
 from samples import TINY as NARROW
 
 WIDE = dataclasses.replace(NARROW, channels=(12, 16, 24))

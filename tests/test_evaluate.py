@@ -16,7 +16,8 @@ from mfpnet.info import ModelInfo
 from mfpnet.labels import CAMVID, LabelSet
 from mfpnet.model import MFPNet
 from mfpnet.pictures import Image, Labels
-from mfpnet.predict import Prediction, Predictor
+from mfpnet.predict import Predictor
+from mfpnet.prediction import Prediction
 from mfpnet.streets import SyntheticStreets
 from samples import INFO, tiny_network
 

@@ -23,7 +23,8 @@ from mfpnet.evaluate import MATRIX_CLASSES, MOST_CONFUSED, evaluate
 from mfpnet.labels import LabelSet
 from mfpnet.metrics import most_confused, scores
 from mfpnet.pictures import Image, Labels, read_labels, write_png
-from mfpnet.predict import Prediction, Predictor
+from mfpnet.predict import Predictor
+from mfpnet.prediction import Prediction
 from mfpnet.transforms import Augmentation, augment
 from samples import INFO, modest_network, small_and_fast, tiny_network
 

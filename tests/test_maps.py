@@ -10,7 +10,8 @@ from mfpnet.evaluate import FrameScore
 from mfpnet.labels import CAMVID, LabelSet
 from mfpnet.maps import error_maps, label_maps
 from mfpnet.pictures import Image, Labels
-from mfpnet.predict import Prediction, Predictor
+from mfpnet.predict import Predictor
+from mfpnet.prediction import Prediction
 from samples import INFO, tiny_network
 
 SIZE = (40, 60)

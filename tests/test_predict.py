@@ -19,7 +19,8 @@ from mfpnet.labels import CAMVID
 from mfpnet.layers import resize
 from mfpnet.model import MFPNet
 from mfpnet.pictures import Image
-from mfpnet.predict import Prediction, Predictor
+from mfpnet.predict import Predictor
+from mfpnet.prediction import Prediction
 from samples import Recorder, modest_network
 
 INFO = dataclasses.replace(samples.INFO, input_size=(96, 128))

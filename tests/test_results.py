@@ -9,7 +9,8 @@ import pytest
 
 import results_tables
 from mfpnet.checkpoint import bundled_weights
-from mfpnet.variants import SPENDING, count_parameters, create_model
+from mfpnet.suites import SPENDING
+from mfpnet.variants import count_parameters, create_model
 
 
 @pytest.mark.parametrize("page", results_tables.PAGES, ids=lambda page: page.name)

@@ -13,9 +13,9 @@ import torch
 from mfpnet import throughput
 from mfpnet.errors import MfpnetError
 from mfpnet.model_config import MFPNetConfig
+from mfpnet.suites import VARIANTS
 from mfpnet.throughput import ON_CPU, ON_GPU, REFERENCE, training_throughput
 from mfpnet.trainee import CLASSES, PHASES, Setting, Trainee, WallClock
-from mfpnet.variants import VARIANTS
 
 TINY = MFPNetConfig(
     stem_channels=8,

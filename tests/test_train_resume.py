@@ -19,8 +19,8 @@ from mfpnet.objective import Objective
 from mfpnet.recipes import Recipe
 from mfpnet.runlog import read_metrics
 from mfpnet.runs import RunConfig, read_config
+from mfpnet.suites import VARIANTS
 from mfpnet.train import TrainingStoppedError, train
-from mfpnet.variants import VARIANTS
 from samples import TINY, UNSEEN, small_and_fast, with_recipe
 
 # Three steps an epoch and two an update: gradients wait at the end of every second epoch.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from mfpnet.layers import convolution, initialise, resize, spatial_size
+from mfpnet.layers import convolution, initialise, resize, strided_size
 from mfpnet.model import MFPNet
 
 
@@ -29,8 +29,7 @@ class AuxiliaryHeads(nn.Module):
     def forward(self, image: Tensor, stride: int = 1) -> tuple[Tensor, ...]:
         """See the class."""
         features = self.network.forward_features(image)
-        height, width = spatial_size(image)
-        size = -(-height // stride), -(-width // stride)
+        size = strided_size(image, stride)
         logits = [self.network.classifier(features["head"])]
         pairs = zip(self.stages, self.heads, strict=True)
         logits += [head(features[stage]) for stage, head in pairs]

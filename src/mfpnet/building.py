@@ -16,6 +16,7 @@ from mfpnet.datasets import Dataset
 from mfpnet.device import autocast_dtype
 from mfpnet.frames import FrameStore, check_watched, load_frames
 from mfpnet.info import ModelInfo
+from mfpnet.instance_training import InstanceTraining
 from mfpnet.labels import LabelSet
 from mfpnet.model import MFPNet
 from mfpnet.optim import EMA, build_optimizer
@@ -45,6 +46,7 @@ def read_data(
             device,
             size=_common_size(config, dataset),
             shorter_side=config.recipe.shorter_side,
+            instances=config.instances,
             on_frame=lambda _: bar.advance(),
         )
     if config.evaluate_on is None:
@@ -72,7 +74,7 @@ def build_network(
     resume: bool = False,
     on_note: Callable[[str], None] | None = None,
 ) -> nn.Module:
-    """The network, inside its auxiliary heads where the recipe has them and it is one of ours.
+    """The network, inside what else is trained: auxiliary heads, or all maps of an instance head.
 
     Args:
         config: the run's.
@@ -86,13 +88,17 @@ def build_network(
         MfpnetError: no such network, or weights to start from that do not fit.
     """
     torch.manual_seed(config.seed)
-    network = create_network(config.variant, labels.num_classes, in_channels)
+    network = create_network(
+        config.variant, labels.num_classes, in_channels, instances=config.instances
+    )
     if config.init and not resume:  # what is restored takes its place, wherever it is by then
         note = start_from(config.init, network, labels)
         if note and on_note:
             on_note(note)
     trained: nn.Module = network
-    if config.recipe.auxiliary and isinstance(network, MFPNet):
+    if isinstance(network, MFPNet) and config.instances:
+        trained = InstanceTraining(network)
+    elif isinstance(network, MFPNet) and config.recipe.auxiliary:
         trained = AuxiliaryHeads(network)
     return trained.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
@@ -177,6 +183,7 @@ def build_info(config: RunConfig, store: FrameStore, *, resume: bool = False) ->
         mean=tuple(round(value, digits) for value in store.mean.tolist()),
         std=tuple(round(value, digits) for value in store.std.tolist()),
         bits=store.format.bits,
+        things=store.labels.things if config.instances else (),
         ignore_index=store.labels.ignore_index,
         input_size=store.size,
         data=data,

@@ -13,6 +13,7 @@ _LICENCES = {
     "camvid": "research use only, as CamVid itself",
     "cityscapes": "non-commercial use only, as Cityscapes itself",
     "idd_lite": "research use only, as IDD itself",
+    "shapes60": "no limit: the scenes are drawn by mfpnet",
     "synthetic": "no limit: the scenes are drawn by mfpnet",
 }
 # Where the frames of data come from.
@@ -66,7 +67,7 @@ def _limits_by_data(info: ModelInfo) -> list[str]:
     if places:
         limits += [_LIMITS["place"].format(places="; ".join(places))]
         limits += [_LIMITS["size"].format(size="x".join(map(str, info.input_size)))]
-    elif "synthetic" in names:
+    elif {"shapes60", "synthetic"} & set(names):
         limits += [_LIMITS["drawn"]]
     return [*limits, _LIMITS["classes"].format(count=len(info.classes))] if limits else []
 

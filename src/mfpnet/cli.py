@@ -9,13 +9,14 @@ from typing import Annotated, Any
 
 import tyro
 
+from mfpnet.ablate_options import AblateOptions
 from mfpnet.data_options import CheckOptions, DrawOptions, InspectOptions
 from mfpnet.deploy_options import BenchmarkOptions, ExportOptions
 from mfpnet.errors import MfpnetError
 from mfpnet.evaluate_options import EvaluateOptions
 from mfpnet.import_options import ImportOptions
+from mfpnet.inspect_options import StudyOptions
 from mfpnet.options import (
-    AblateOptions,
     DemoOptions,
     InfoOptions,
     PredictOptions,
@@ -45,6 +46,7 @@ Verb = (
     | Annotated[AblateOptions, tyro.conf.subcommand("ablate")]
     | Annotated[BenchmarkOptions, tyro.conf.subcommand("benchmark")]
     | Annotated[ExportOptions, tyro.conf.subcommand("export")]
+    | Annotated[StudyOptions, tyro.conf.subcommand("inspect")]
     | Annotated[DataOptions, tyro.conf.subcommand("data")]
     | Annotated[DemoOptions, tyro.conf.subcommand("demo")]
 )
@@ -86,16 +88,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(options: Any) -> int:
-    from mfpnet import data_verbs, deploy_verbs, verbs
+    from mfpnet import ablate_verb, data_verbs, deploy_verbs, inspect_verbs, verbs
 
     verbs_of: dict[type, Callable[[Any], int]] = {
         InfoOptions: verbs.info,
         TrainOptions: verbs.train,
         EvaluateOptions: verbs.evaluate,
         PredictOptions: verbs.predict,
-        AblateOptions: verbs.ablate,
+        AblateOptions: ablate_verb.ablate,
         BenchmarkOptions: deploy_verbs.benchmark,
         ExportOptions: deploy_verbs.export,
+        StudyOptions: inspect_verbs.inspect,
         InspectOptions: data_verbs.inspect,
         CheckOptions: data_verbs.check,
         ImportOptions: data_verbs.import_labels,

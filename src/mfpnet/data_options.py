@@ -33,7 +33,7 @@ class DataChoice:
 
     data: Annotated[str, arg(metavar="DIR|NAME")] = "synthetic"
     """A folder of your own with images and masks; ade20k, camvid, cityscapes, idd_lite or voc (on
-    disk, see --root); or synthetic (streets drawn by mfpnet, no download)."""
+    disk, see --root); synthetic (streets) or shapes60 (sixty classes), drawn by mfpnet."""
     root: Folder = None
     """Where the data of that name lies: for camvid, the folder of train, trainannot, ..."""
     classes: File = None
@@ -41,7 +41,7 @@ class DataChoice:
     channels: Annotated[str, arg(metavar="N|auto")] = AUTO
     """Of the frames of a folder; auto: what the first one has, 3 where that is a photo."""
     scenes: Annotated[int, arg(metavar="N")] = 320
-    """How many scenes, for synthetic; what is evaluated during training has a fifth as many."""
+    """How many scenes, of drawn data; what is evaluated during training has a fifth as many."""
     scene_size: Size = "180x240"
     """Height and width of a drawn scene."""
 

@@ -12,7 +12,8 @@ from mfpnet.errors import MfpnetError
 from mfpnet.pixel_format import PixelFormat
 
 ON_DISK = ("ade20k", "camvid", "cityscapes", "idd_lite", "voc")
-DATASETS = (*ON_DISK, "synthetic")
+DRAWN = ("synthetic", "shapes60")
+DATASETS = (*ON_DISK, *DRAWN)
 # The name of a source that is a folder of the user's own.
 FOLDER = "folder"
 

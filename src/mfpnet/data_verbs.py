@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mfpnet.data_options import CheckOptions, DataChoice, DrawOptions, InspectOptions
-from mfpnet.data_source import FOLDER
+from mfpnet.data_source import DRAWN, FOLDER
 from mfpnet.datasets import problems
 from mfpnet.errors import MfpnetError
 from mfpnet.files import write_json
@@ -119,8 +119,10 @@ def draw(options: DrawOptions) -> int:
     from mfpnet.rgb_view import rgb_view
 
     source = data_source(options.data, options.split)
-    if source.name != "synthetic":
-        raise MfpnetError("data draw is for --data synthetic: the others lie on disk already.")
+    if source.name not in DRAWN:
+        raise MfpnetError(
+            f"data draw is for --data {' or '.join(DRAWN)}: the others lie on disk already."
+        )
     dataset = open_dataset(source)
     for index in range(len(dataset)):
         image, labels = dataset.load(index)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import numpy as np
 
 from mfpnet.errors import MfpnetError
 from mfpnet.labels import LabelSet
-from mfpnet.pictures import Labels
+from mfpnet.pictures import Instances, Labels
 from mfpnet.pixel_format import RGB, PixelFormat, Raster, format_of
 
 
@@ -44,6 +44,29 @@ class Dataset(Protocol):
     def describe(self, index: int) -> str:
         """Where the frame's target comes from, for an error message."""
         ...
+
+
+def instances_of(dataset: Dataset) -> Callable[[int], Instances] | None:
+    """What tells the objects of a frame apart; None of data that has label maps only.
+
+    For the index of a frame it gives (H, W) uint16: 0 where no object is, else a number that is the
+    object's own in this frame, also where something hides the middle of it.
+    """
+    found: Callable[[int], Instances] | None = getattr(dataset, "instances", None)
+    return found
+
+
+def check_instances(dataset: Dataset) -> None:
+    """Make sure that an instance head can learn from the data.
+
+    Raises:
+        MfpnetError: its objects are not told apart.
+    """
+    if instances_of(dataset) is None or not dataset.labels.things:
+        raise MfpnetError(
+            f"--instances needs data that tells one object from the next, and {dataset.name} has "
+            f"label maps only: train on --data synthetic, or leave out --instances."
+        )
 
 
 def load_checked(dataset: Dataset, index: int) -> tuple[Raster, Labels]:

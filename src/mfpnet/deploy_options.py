@@ -21,7 +21,7 @@ class BenchmarkOptions:
     ] = ()
     """Variants, weights or exported files (.onnx, .xml, ...); both variants when left out."""
     against: Annotated[tuple[str, ...], arg(metavar="NAME [NAME ...]", help_behavior_hint="")] = ()
-    """Others beside them: MODULE:FACTORY (its code is run), a file, segformer-b0."""
+    """Others beside them: MODULE:FACTORY (its code is run), a file, segformer-b0, ..."""
     size: Annotated[
         tuple[str, ...],
         arg(metavar="HxW [HxW ...]", help_behavior_hint="(default: 360x480; of a file, its own)"),

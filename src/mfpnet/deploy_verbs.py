@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mfpnet import deploy_options as given
 from mfpnet.errors import MfpnetError
-from mfpnet.export_sources import fitted_sources, scored_source, taken_pixels
+from mfpnet.export_sources import fitted_sources, scored_source, taken_pixels, warn_of_left_out
 from mfpnet.files import write_json
 from mfpnet.info import ModelInfo
 from mfpnet.options import check_at_least, parse_size
@@ -73,6 +73,7 @@ def export(options: given.ExportOptions) -> int:
 
     network = load_model(options.weights, options.model)
     size = _export_size(options.size, info_of(network))
+    warn_of_left_out(info_of(network))
     path = options.out or Path(_file_name(options, size) + SUFFIXES[options.format])
     written = _quantised if options.precision == "int8" else _exported
     report = written(options, network, path, size)

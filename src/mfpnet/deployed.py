@@ -58,6 +58,8 @@ class Deployed(nn.Module):
         folded = _scale_first(model, scale)
         self.register_buffer("scale", None if folded else scale)
         self.network = to_inference_form(folded or model)
+        if isinstance(self.network, InferenceMFPNet):
+            self.network.instances = None
         self.to(next(model.parameters()).device).eval()
 
     def forward(self, image: Tensor) -> Tensor:

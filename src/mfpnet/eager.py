@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from mfpnet.checkpoint import load_model
 from mfpnet.device import choose_device, used_device
 from mfpnet.enlarge import Logits, enlarged_labels, strip_ranges
 from mfpnet.errors import MfpnetError
+from mfpnet.grouping import Floats
 from mfpnet.inference_form import InferenceMFPNet, to_inference_form
 from mfpnet.info import ModelInfo
 from mfpnet.layers import resize
@@ -26,6 +28,8 @@ from mfpnet.whole_picture import told_of_picture
 
 # A quarter of a gigabyte of float32 logits.
 MOST_VALUES = 64_000_000
+
+Found = TypeVar("Found")
 
 
 class EagerEngine:
@@ -50,6 +54,7 @@ class EagerEngine:
         self.network = network.to(self.device).eval()
         own = isinstance(self.network, MFPNet)
         self._form = to_inference_form(self.network) if own else self.network
+        self.finds_instances = bool(self.info.things) and isinstance(self._form, InferenceMFPNet)
         self._mean = torch.tensor(self.info.mean, device=self.device)
         self._std = torch.tensor(self.info.std, device=self.device)
 
@@ -59,13 +64,20 @@ class EagerEngine:
 
     def logits(self, pixels: Raster) -> Tensor:
         """(H, W, channels) uint8 or uint16 -> (1, C, H, W) float32 on the device."""
-        return self._found(self._form, pixels)
+        found: Tensor = self._found(self._form, pixels)
+        return found.float()
 
     @torch.inference_mode()
-    def _found(self, form: Callable[[Tensor], Tensor], pixels: Raster) -> Tensor:
+    def _found(self, form: Callable[[Tensor], Found], pixels: Raster) -> Found:
         given = np.array(storable(pixels), order="C")
         batch = torch.from_numpy(given).to(self.device).permute(2, 0, 1)
-        return form(normalise(batch[None], self._mean, self._std)).float()
+        return form(normalise(batch[None], self._mean, self._std))
+
+    def maps(self, pixels: Raster) -> tuple[Tensor, Floats, Floats]:
+        """The logits of pixels; centres (H, W) and offsets (2, H, W) of the objects in them."""
+        assert isinstance(self._form, InferenceMFPNet)
+        logits, centres, offsets = self._found(self._form.with_instances, pixels)
+        return logits, self.to_numpy(centres)[0, 0], self.to_numpy(offsets)[0]
 
     def told_of(self, picture: Raster) -> AbstractContextManager[None]:
         """Within it, pictures are taken for tiles of this one, which is given in reduced form."""
@@ -79,7 +91,7 @@ class EagerEngine:
         """
         many = len(self.info.classes) * pixels.shape[0] * pixels.shape[1] > MOST_VALUES
         if many and isinstance(self._form, InferenceMFPNet):
-            return self.labels_at(self._found(self._form.coarse_logits, pixels), size)
+            return self.labels_at(self._found(self._form.coarse_logits, pixels).float(), size)
         return self.labels_at(self.logits(pixels), size)
 
     def labels_at(self, logits: Tensor, size: tuple[int, int]) -> Labels:

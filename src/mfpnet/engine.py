@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from mfpnet.enlarge import Logits
+from mfpnet.grouping import Floats
 from mfpnet.info import ModelInfo
 from mfpnet.pictures import Labels
 from mfpnet.pixel_format import Raster
@@ -20,6 +21,7 @@ class Engine(Protocol):
         info: what travels with the weights.
         size: (H, W) that a picture may have at most, None for any.
         gives_logits: False for a file that gives labels only.
+        finds_instances: whether `maps` can be asked for.
         backend: its name.
         package: the Python package that runs.
         precision: of the weights and what is computed, as in `fp32`.
@@ -28,6 +30,7 @@ class Engine(Protocol):
     info: ModelInfo
     size: tuple[int, int] | None
     gives_logits: bool
+    finds_instances: bool
     backend: str
     package: str
     precision: str
@@ -37,6 +40,9 @@ class Engine(Protocol):
 
     def logits(self, pixels: Raster) -> Any:
         """(H, W, channels) uint8 or uint16 -> (1, C, H, W) float32."""
+
+    def maps(self, pixels: Raster) -> tuple[Any, Floats, Floats]:
+        """The logits of pixels; centres (H, W) and offsets (2, H, W) of the objects in them."""
 
     def told_of(self, picture: Raster) -> AbstractContextManager[None]:
         """Within it, pictures are taken for tiles of this one, which is given in reduced form."""

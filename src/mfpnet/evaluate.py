@@ -19,9 +19,11 @@ from mfpnet.bootstrap import (
 from mfpnet.datasets import Dataset, load_checked
 from mfpnet.errors import MfpnetError
 from mfpnet.info import ModelInfo
+from mfpnet.instance_scores import panoptic_tally
 from mfpnet.labels import LabelSet
 from mfpnet.map_file import fitting_maps
 from mfpnet.metrics import ConfusionMatrix, Counts
+from mfpnet.panoptic import PanopticScores
 from mfpnet.pictures import Labels
 from mfpnet.predict import Predictor
 
@@ -68,6 +70,7 @@ class Evaluation:
         flip: whether the mirrored frame was looked at too.
         scales: the factors at which each frame was looked at.
         unscored: names of more classes, which no target has: predicted they are wrong.
+        panoptic: scores of the objects, where network and data tell them apart.
     """
 
     data: str
@@ -83,6 +86,7 @@ class Evaluation:
     flip: bool = False
     scales: tuple[float, ...] = (1.0,)
     unscored: tuple[str, ...] = ()
+    panoptic: PanopticScores | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -108,6 +112,7 @@ class Evaluation:
             "worst_frames": [{"name": frame.name, "miou": frame.miou} for frame in self.worst],
             "most_confused": self._most_confused(),
             "confusion_matrix": self.counts.tolist() if self._matrix_is_small else None,
+            **({"panoptic": self.panoptic.as_dict()} if self.panoptic else {}),
         }
 
     @property
@@ -144,15 +149,19 @@ def evaluate(
     """
     check_classes(predictor, dataset)
     tally = _Tally(dataset, scored or dataset.labels.num_classes)
+    segments = panoptic_tally(dataset) if predictor.finds_instances else None
     for index in range(len(dataset)):
         image, target = load_checked(dataset, index)
-        labels = predictor.predict(image).labels
-        tally.add(index, labels, target)
+        prediction = predictor.predict(image)
+        tally.add(index, prediction.labels, target)
+        if segments:
+            segments.add(index, prediction, target)
         if on_labels:
-            on_labels(index, labels)
+            on_labels(index, prediction.labels)
         if on_frame:
             on_frame(index + 1)
-    return tally.evaluation(predictor)
+    evaluation = tally.evaluation(predictor)
+    return replace(evaluation, panoptic=segments.scores()) if segments else evaluation
 
 
 class _Tally:

@@ -57,6 +57,7 @@ def report_of(
     return {
         "file": path.name,
         "variant": manifest.info.variant,
+        "left_out": ["instances"] if manifest.info.things else [],
         "runtime": {"name": backend.name, "version": metadata.version(backend.package)},
         **{name: getattr(manifest, name) for name in ("pixels", "output", "precision", "size")},
         "batch": batch,

@@ -8,6 +8,7 @@ from mfpnet.info import ModelInfo
 from mfpnet.manifest import Pixels
 from mfpnet.settled import evaluated_source, planned_source
 from mfpnet.setups import check_calibration, data_source, few_scenes
+from mfpnet.show import warn
 
 
 def taken_pixels(options: ExportOptions, info: ModelInfo) -> Pixels:
@@ -31,3 +32,12 @@ def fitted_sources(options: ExportOptions, info: ModelInfo) -> tuple[DataSource,
     source = data_source(options.data, options.calibrate_split)
     calibrated = planned_source(source, options.weights).read_as(info.format)
     return calibrated, few_scenes(scored_source(options, info))
+
+
+def warn_of_left_out(info: ModelInfo) -> None:
+    """Tell what a file of these weights will not do."""
+    if info.things:
+        warn(
+            f"note: these weights tell objects apart ({', '.join(info.things)}), and a file does "
+            f"not: it has their classes only. mfpnet predict with the weights draws the objects."
+        )

@@ -37,6 +37,7 @@ class ExportedEngine:
         self.manifest: Manifest = self._run.manifest
         self.info, self.size = self.manifest.info, self.manifest.size
         self.gives_logits = self.manifest.output == "logits"
+        self.finds_instances = False
         self.backend, self.package = self._run.name, self._run.package
         self.precision = self.manifest.precision
         batch = self._run.input_shape[0]
@@ -63,6 +64,14 @@ class ExportedEngine:
             )
         found = self._answer(pixels, (1, len(self.info.classes)))
         return found.astype(np.float32, copy=False)
+
+    def maps(self, pixels: Raster) -> tuple[Logits, Logits, Logits]:
+        """Nothing: the head that tells objects apart is left out of files.
+
+        Raises:
+            MfpnetError: always.
+        """
+        raise MfpnetError(f"'{self.path}' tells no objects apart: give the weights it was made of.")
 
     def told_of(self, picture: Raster) -> AbstractContextManager[None]:
         """Nothing: a file cannot be told of the picture around a tile."""

@@ -11,16 +11,17 @@ from mfpnet.errors import unknown_name
 from mfpnet.known_recipes import RECIPES, get_recipe
 from mfpnet.map_file import find_map
 from mfpnet.mapping import packaged_maps
+from mfpnet.suites import network_names, suite_names, suite_of
 
 
 def every_name() -> dict[str, list[str]]:
     """The names of each kind: variants, suites, recipes, maps and bundled weights."""
     from mfpnet.checkpoint import bundled_weights
-    from mfpnet.variants import SUITES, list_models
+    from mfpnet.variants import list_models
 
     return {
         "variants": list_models(),
-        "suites": sorted(SUITES),
+        "suites": suite_names(),
         "recipes": sorted(RECIPES),
         "maps": sorted(packaged_maps()),
         "weights": sorted([*bundled_weights(), *bundled_files()]),
@@ -35,15 +36,13 @@ def facts_of(name: str) -> dict[str, Any]:
     """
     if is_exported(name):
         return _exported_facts(find_exported(name))
-    from mfpnet.variants import SUITES, VARIANTS
-
     if name in RECIPES:
         return dict(vars(get_recipe(name)))
-    if name in SUITES:
-        return {"networks": list(SUITES[name])}
+    if name in suite_names():
+        return {"networks": list(suite_of(name))}
     if name in packaged_maps():
         return _map_facts(name)
-    networks = {*VARIANTS, *(key for suite in SUITES.values() for key in suite)}
+    networks = {*network_names()}
     if name in networks:
         return _network_facts(name)
     known = every_name()

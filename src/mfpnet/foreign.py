@@ -156,6 +156,8 @@ def _build(factory: Callable[..., Any], spec: str, wanted: dict[str, int]) -> nn
         ) from error
     try:
         network = factory(**wanted)
+    except MfpnetError:
+        raise
     except Exception as error:  # likewise
         raise MfpnetError(f"{spec} failed: {_told(error)}") from error
     if not isinstance(network, nn.Module):

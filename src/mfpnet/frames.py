@@ -11,11 +11,19 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mfpnet.bands import mismatch
-from mfpnet.datasets import Dataset, fingerprint, load_checked, pixel_counts
+from mfpnet.datasets import (
+    Dataset,
+    check_instances,
+    fingerprint,
+    instances_of,
+    load_checked,
+    pixel_counts,
+)
 from mfpnet.errors import MfpnetError
 from mfpnet.labels import LabelSet
 from mfpnet.likeness import Album
 from mfpnet.pictures import Labels
+from mfpnet.pixel_codes import Codes, pixel_codes
 from mfpnet.pixel_format import RGB, PixelFormat, Raster, format_of, storable
 from mfpnet.resizing import resize_image, resize_labels
 
@@ -30,7 +38,8 @@ class FrameStore:
     Attributes:
         images: (N, C, H, W) uint8, or one (C, h, w) for each frame where their sizes differ; of 16
             bits int16, lowered by 32768 (see `storable`).
-        targets: (N, H, W) uint8 or int32; or one (h, w) for each frame.
+        targets: (N, H, W) uint8 or int32; or one (h, w) for each frame; labels, or codes of labels
+            and instances (see `pixel_codes`).
         sizes: (N, 2) height and width of each frame.
         labels: what the targets mean.
         pixel_counts: (C,) int64, void left out.
@@ -96,20 +105,26 @@ def load_frames(
     *,
     size: tuple[int, int] | None = None,
     shorter_side: int | None = None,
+    instances: bool = False,
     on_frame: Callable[[int], None] | None = None,
 ) -> FrameStore:
     """Read and check a whole data set.
 
     Frames are brought to `size` (H, W) where it is given. Otherwise those whose shorter side is
-    longer than `shorter_side` are scaled down to it.
+    longer than `shorter_side` are scaled down to it. With `instances`, targets are codes.
 
     Raises:
-        MfpnetError: a frame or its target is unusable, or the data set is empty.
+        MfpnetError: a frame or its target is unusable, the data set is empty, or it does not tell
+            the objects apart that are asked for.
     """
     if len(dataset) == 0:
         raise MfpnetError(f"{dataset.name} {dataset.split} has no frames.")
+    if instances:
+        check_instances(dataset)
+    apart = instances_of(dataset) if instances else None
     images: list[Raster] = []
-    targets, names, album = [], {}, Album()
+    targets: list[Labels | Codes] = []
+    names, album = {}, Album()
     counts = np.zeros(dataset.labels.num_classes, dtype=np.int64)
     for index in range(len(dataset)):
         image, target = load_checked(dataset, index)
@@ -122,7 +137,9 @@ def load_frames(
         image, target = resize_image(image, wanted), resize_labels(target, wanted)
         counts += pixel_counts(target, dataset.labels.num_classes)
         images.append(image)
-        targets.append(target)
+        targets.append(
+            pixel_codes(target, resize_labels(apart(index), wanted)) if apart else target
+        )
         if on_frame:
             on_frame(index + 1)
     mean, std = _statistics(images)
@@ -200,7 +217,7 @@ def _fitting(size: tuple[int, ...], shorter_side: int | None) -> tuple[int, int]
 
 
 def _tensors(
-    images: list[Raster], targets: list[Labels], ignore_index: int, device: torch.device
+    images: list[Raster], targets: list[Labels | Codes], ignore_index: int, device: torch.device
 ) -> tuple[Tensor | list[Tensor], Tensor | list[Tensor]]:
     """On the device, as one tensor each where all frames have one size."""
     largest = max(ignore_index, *(int(target.max()) for target in targets))

@@ -13,7 +13,8 @@ from mfpnet.labels import Colour, LabelSet
 from mfpnet.mapped import carried_over, check_fits
 from mfpnet.mapping import LabelMap, Table, carried
 from mfpnet.pixel_format import Raster
-from mfpnet.predict import Prediction, Predictor
+from mfpnet.predict import Predictor
+from mfpnet.prediction import Prediction
 
 # What is predicted as a class of no group: it can only be wrong, and it is never left out.
 OTHER = "other"

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from mfpnet import graph
+from mfpnet.instance_head import InstanceHead
 from mfpnet.layers import (
     ChannelAttention,
     FactorisedConv,
@@ -60,6 +61,7 @@ class InferenceMFPNet(nn.Module):
         self.exits = nn.ModuleList(_folded(layer) for layer in model.exits)
         self.head = _Head(model.head) if isinstance(model.head, ASPP) else _folded(model.head)
         self.classifier = model.classifier
+        self.instances = _instances(model.instances)
 
     def forward(self, image: Tensor) -> Tensor:
         """Normalised (B, C, H, W) -> logits (B, K, H, W)."""
@@ -67,6 +69,18 @@ class InferenceMFPNet(nn.Module):
 
     def coarse_logits(self, image: Tensor) -> Tensor:
         """Logits before their enlargement, at the first stage's stride."""
+        logits: Tensor = self.classifier(self._features(image))
+        return logits
+
+    def with_instances(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As `MFPNet.with_instances`."""
+        assert self.instances is not None
+        features, size = self._features(image), spatial_size(image)
+        centres, offsets = self.instances(features)
+        logits = resize(self.classifier(features), size)
+        return logits, resize(centres, size), resize(offsets, size)
+
+    def _features(self, image: Tensor) -> Tensor:
         skips = []
         hidden = self.initial(image)
         for enter, block in zip(self.entries, self.encoder, strict=True):
@@ -77,8 +91,15 @@ class InferenceMFPNet(nn.Module):
         for leave, block in zip(reversed(self.exits), reversed(self.decoder[:-1]), strict=True):
             skip = skips.pop()
             hidden = block(skip + resize(leave(hidden), spatial_size(skip)))
-        logits: Tensor = self.classifier(self.head(hidden))
-        return logits
+        features: Tensor = self.head(hidden)
+        return features
+
+
+def _instances(head: InstanceHead | None) -> InstanceHead | None:
+    """In place."""
+    if head is not None:
+        head.reduce, head.mix = _folded(head.reduce), _folded(head.mix)
+    return head
 
 
 def _parts(layer: nn.Module) -> Any:

@@ -37,6 +37,7 @@ class ModelInfo:
         iou_interval: 95 % interval of each, or None; empty likewise.
         licence: the limit that the training data puts on the weights.
         bits: 8 or 16, of a pixel's values: 1 stands for 255 or 65535.
+        things: names of the classes whose objects the network tells apart; empty for none.
     """
 
     variant: str
@@ -60,6 +61,7 @@ class ModelInfo:
     iou_interval: tuple[tuple[float, float] | None, ...] = ()
     licence: str = "unknown"
     bits: int = 8
+    things: tuple[str, ...] = ()
 
     @property
     def format(self) -> PixelFormat:
@@ -105,6 +107,7 @@ _FITS: dict[str, Callable[[ModelInfo], bool]] = {
     "std": lambda info: _numbers(info.std, len(info.mean)) and all(info.std),
     "input_size": lambda info: _numbers(info.input_size, 2, int) and min(info.input_size) > 0,
     "bits": lambda info: info.bits in (8, 16),
+    "things": lambda info: set(info.things) <= set(info.classes),
 }
 
 

@@ -190,6 +190,23 @@ SYNTHETIC_LONG = Recipe(
     precision="bf16",
 )
 
+# shapes60: sixty classes, some of which only something far away decides: no crop cuts that off.
+#   mfpnet train --recipe shapes60 --variant mfpnet_fast --data shapes60 --scenes 1200 \
+#       --scene-size 144x192 --evaluate-split test --threads 1
+SHAPES60 = Recipe(
+    epochs=20,
+    batch_size=8,
+    crop_size=(144, 192),
+    input_size=(144, 192),
+    scale=(0.8, 1.0),
+    optimizer="adamw",
+    learning_rate=2e-3,
+    weight_decay=1e-2,
+    warmup_epochs=1,
+    ema=0.99,
+    loss_stride=2,
+)
+
 # short: the same ten short epochs for every network that is compared with another.
 #   mfpnet ablate spending --data camvid --root CAMVID
 #   One CPU core, four minutes a network at strides 4, 8, 16 and twelve at 2, 4, 8.
@@ -207,6 +224,27 @@ SHORT = Recipe(
     loss_stride=2,
 )
 
+# ablation: what every network of an ablation is trained with. Frames of half their size, twice as
+# many epochs as `short` and crops of two thirds of a frame: what they cost decides how many
+# networks and seeds can be compared. The last epochs see whole frames, or the far taps of the
+# dilated convolutions would never be used.
+#   mfpnet ablate components --data camvid --root CAMVID --split train --evaluate-split test
+#   One CPU core with bfloat16 instructions (elsewhere --set precision=fp32 is faster), six to ten
+#   minutes a network and seed of mfpnet_fast, three times that of mfpnet.
+ABLATION = replace(
+    SHORT,
+    epochs=20,
+    crop_size=(144, 192),
+    full_frame_epochs=2,
+    ema=0.99,
+    precision="bf16",
+)
+
+# quick: seconds a network, on drawn streets; for `mfpnet ablate SUITE --quick`.
+QUICK = replace(
+    SHORT, epochs=6, crop_size=(96, 128), input_size=(96, 128), scale=(0.9, 1.25), ema=0.9
+)
+
 RECIPES: dict[str, Recipe] = {
     "camvid": CAMVID,
     "camvid_strong": CAMVID_STRONG,
@@ -218,7 +256,10 @@ RECIPES: dict[str, Recipe] = {
     "voc": VOC,
     "synthetic": SYNTHETIC,
     "synthetic_long": SYNTHETIC_LONG,
+    "shapes60": SHAPES60,
     "short": SHORT,
+    "ablation": ABLATION,
+    "quick": QUICK,
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 Colour = tuple[int, int, int]
 
@@ -16,12 +16,14 @@ class LabelSet:
         classes: name of class i, for i in 0 .. num_classes - 1.
         palette: RGB colour of class i, each channel 0 to 255.
         ignore_index: the label that is never counted in a loss or a score.
+        things: names of the classes whose objects can be counted, where data tells them apart.
     """
 
     name: str
     classes: tuple[str, ...]
     palette: tuple[Colour, ...]
     ignore_index: int
+    things: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def num_classes(self) -> int:
@@ -82,4 +84,5 @@ CAMVID = LabelSet(
         (0, 128, 192),
     ),
     ignore_index=11,
+    things=("car", "pedestrian", "bicyclist"),
 )

@@ -158,6 +158,12 @@ def spatial_size(features: Tensor) -> tuple[int, int]:
     return features.shape[-2], features.shape[-1]
 
 
+def strided_size(image: Tensor, stride: int) -> tuple[int, int]:
+    """(H, W) of every n-th row and column of (..., H, W)."""
+    height, width = spatial_size(image)
+    return -(-height // stride), -(-width // stride)
+
+
 def initialise(module: nn.Module) -> None:
     """He initialisation of a convolution; anything else keeps its own. For `nn.Module.apply`."""
     # PyTorch's default is made for a leaky slope of sqrt(5); these layers begin at 0.25.

@@ -115,6 +115,8 @@ class TrainOptions:
     """Continue the run in this folder; goes with --threads, --json and the run's --model only."""
     config: File = None
     """Take the set-up from a config.yaml; goes with --out, --threads, --json, --model only."""
+    instances: Flag = False
+    """Learn to tell objects apart too: of data with instances, as drawn streets are."""
     init: Annotated[str | None, arg(metavar="WEIGHTS", help_behavior_hint="")] = None
     """Weights to start from, of the same variant; of other classes too (the classifier is new)."""
     freeze: Annotated[
@@ -189,44 +191,6 @@ class PredictOptions:
     """Pixels that tiles share."""
     json_file: Json = None
     """Write the fractions of all pictures as JSON."""
-
-
-@dataclass(frozen=True)
-class AblateOptions:
-    """Train every network of a suite in the same way and compare them."""
-
-    suite: Annotated[Positional[str], arg(metavar="SUITE")]
-    """Name of the suite: see `mfpnet info`."""
-    data: OmitArgPrefixes[DataChoice] = field(default_factory=DataChoice)
-    split: Annotated[
-        str | None,
-        arg(metavar="STR", help_behavior_hint="(default: train; for camvid train-0006R0)"),
-    ] = None
-    """What is trained on."""
-    evaluate_split: Annotated[
-        str | None,
-        arg(metavar="STR", help_behavior_hint="(default: val; for camvid train/0006R0)"),
-    ] = None
-    """What is evaluated: never a test set."""
-    recipe: Annotated[str, arg(metavar="NAME")] = "short"
-    """Training set-up: see `mfpnet info`."""
-    seeds: Annotated[tuple[int, ...], arg(metavar="N [N ...]")] = (0,)
-    """One run for each."""
-    only: Annotated[tuple[str, ...], arg(metavar="NAME [NAME ...]", help_behavior_hint="")] = ()
-    """Some networks of the suite."""
-    foreign: Annotated[
-        tuple[str, ...],
-        arg(name="with", metavar="MODULE:FACTORY [...]", help_behavior_hint=""),
-    ] = ()
-    """Somebody else's networks beside the suite's: their code is imported and run."""
-    out: Annotated[Path, arg(metavar="DIR")] = Path("runs/ablate")
-    """Holds the run folders; start again to resume."""
-    threads: Annotated[int, arg(metavar="N")] = 1
-    """CPU threads."""
-    picture: File = None
-    """Draw mIoU against latency (.png, .svg or .pdf; extra `plot`)."""
-    json_file: Json = None
-    """Write the record as JSON."""
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,11 @@ from mfpnet.draw import overlay
 from mfpnet.errors import MfpnetError
 from mfpnet.files import write_json
 from mfpnet.info import ModelInfo
+from mfpnet.instance_drawing import instance_overlay
 from mfpnet.pictures import write_png
 from mfpnet.pixel_format import Raster
-from mfpnet.predict import MIN_SIDE, Prediction, Predictor
+from mfpnet.predict import MIN_SIDE, Predictor
+from mfpnet.prediction import Prediction
 from mfpnet.rgb_view import rgb_view
 
 # An exported file of one size should not spend more of its time on padding than this.
@@ -25,11 +27,19 @@ _ADVISED_MULTIPLE = 8
 
 @dataclass(frozen=True)
 class PictureReport:
-    """What became of one picture: its class fractions, or why it was skipped."""
+    """What became of one picture: its class fractions, or why it was skipped.
+
+    Attributes:
+        picture: its path.
+        fractions: share of each class, 0 to 1.
+        error: why it was skipped, None if it was not.
+        instances: how many objects of each class, None where they are not told apart.
+    """
 
     picture: str
     fractions: dict[str, float]
     error: str | None = None
+    instances: dict[str, int] | None = None
 
 
 def predict_files(
@@ -43,7 +53,9 @@ def predict_files(
     """Predict picture files; a broken one is reported and skipped.
 
     For `photo.jpg` the folder gets `photo_labels.png` (class indices at the picture's own size),
-    `photo_overlay.png` (with a legend) and `photo.json` (share of each class).
+    `photo_overlay.png` (with a legend) and `photo.json` (share of each class). Of a network that
+    tells objects apart it gets `photo_instances.png` too (16 bits, 0 for none, else the number of
+    the object), the overlay has the objects, and the JSON the class of object 1, 2, ...
 
     Args:
         predictor: the network.
@@ -68,7 +80,7 @@ def predict_files(
                 on_note(note)
             prediction = predictor.predict(image)
             _write_prediction(predictor.info, image, prediction, out / stem)
-            report = PictureReport(str(picture), prediction.fractions)
+            report = PictureReport(str(picture), prediction.fractions, None, prediction.counts)
         reports.append(report)
         if on_picture:
             on_picture(report)
@@ -104,7 +116,13 @@ def _stems(pictures: Sequence[Path]) -> list[str]:
 def _write_prediction(info: ModelInfo, image: Raster, prediction: Prediction, stem: Path) -> None:
     labels = prediction.labels
     write_png(stem.with_name(f"{stem.name}_labels.png"), labels)
-    drawn = overlay(rgb_view(image), labels, info.palette, info.classes)
+    told: dict[str, object] = {"height": labels.shape[0], "width": labels.shape[1]}
+    told["fractions"] = prediction.fractions
+    if objects := prediction.objects:
+        write_png(stem.with_name(f"{stem.name}_instances.png"), objects.instances)
+        drawn = instance_overlay(rgb_view(image), labels, objects, info.palette, info.classes)
+        told["instances"] = [info.classes[label] for label in objects.classes]
+    else:
+        drawn = overlay(rgb_view(image), labels, info.palette, info.classes)
     write_png(stem.with_name(f"{stem.name}_overlay.png"), drawn)
-    size = {"height": labels.shape[0], "width": labels.shape[1]}
-    write_json(stem.with_name(f"{stem.name}.json"), {**size, "fractions": prediction.fractions})
+    write_json(stem.with_name(f"{stem.name}.json"), told)

@@ -24,6 +24,8 @@ from mfpnet.strips import row_strips
 
 Image = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.uint8 | np.uint16]
+# 0 where there is no object, else the number of each.
+Instances = npt.NDArray[np.uint16]
 
 IMAGE_SUFFIXES: frozenset[str] = frozenset(
     {".bmp", ".gif", ".jpeg", ".jpg", ".npy", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}

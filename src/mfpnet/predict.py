@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +15,12 @@ from mfpnet.bands import as_taken
 from mfpnet.engine import Engine
 from mfpnet.enlarge import Logits
 from mfpnet.errors import MfpnetError
+from mfpnet.grouping import find_objects
 from mfpnet.info import ModelInfo
 from mfpnet.pictures import Labels
 from mfpnet.pixel_format import Raster
+from mfpnet.prediction import Prediction
 from mfpnet.resizing import reduced, resize_image, resize_labels
-from mfpnet.strips import count_labels
 from mfpnet.tiles import Tiling, tiled_labels, tiling_of
 
 if TYPE_CHECKING:
@@ -28,30 +28,6 @@ if TYPE_CHECKING:
 
 # Four halvings leave less than two pixels of anything smaller.
 MIN_SIDE = 32
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a network sees in a picture.
-
-    Attributes:
-        labels: (H, W) class of each pixel at the picture's own size; uint8, uint16 beyond 255
-            classes.
-        classes: name of class i.
-    """
-
-    labels: Labels
-    classes: tuple[str, ...]
-
-    @property
-    def fractions(self) -> dict[str, float]:
-        """Share of the pixels of each class, 0 to 1, in class order, absent ones left out."""
-        counts = count_labels(self.labels, len(self.classes))
-        return {
-            name: float(count / self.labels.size)
-            for name, count in zip(self.classes, counts, strict=True)
-            if count
-        }
 
 
 class Predictor:
@@ -114,11 +90,22 @@ class Predictor:
         seen = resize_image(pixels, self.network_size(size))
         if self.tiling and not self.tiling.holds((seen.shape[0], seen.shape[1])):
             labels = resize_labels(self._tiled(seen, self.tiling), size)
+        elif self.finds_instances:
+            return self._with_instances(seen, size)
         elif self._several_views:
             labels = self.engine.labels_at(self.logits(seen), size)
         else:
             labels = self.engine.labels(seen, size)
         return Prediction(labels, self.info.classes)
+
+    def _with_instances(self, seen: Raster, size: tuple[int, int]) -> Prediction:
+        """Objects are told apart by the plain view, whatever others say of the classes."""
+        logits, centres, offsets = self.engine.maps(seen)
+        if self._several_views:
+            logits = self.logits(seen)
+        labels, classes = self.engine.labels_at(logits, size), self.info.classes
+        objects = find_objects(labels, centres, offsets, [*map(classes.index, self.info.things)])
+        return Prediction(labels, classes, objects)
 
     def logits(self, pixels: Raster) -> Any:
         """(H, W, channels) uint8 or uint16 -> (1, num_classes, H, W) float32.
@@ -140,6 +127,11 @@ class Predictor:
             view = self.engine.log_probability(seen, size, mirrored=side < 0)
             total = view if total is None else self.engine.logaddexp(total, view)
         return total - math.log(len(views))
+
+    @property
+    def finds_instances(self) -> bool:
+        """Whether predictions have instances; in tiles nothing is told apart."""
+        return self.engine.finds_instances and self.tiling is None
 
     @property
     def _several_views(self) -> bool:

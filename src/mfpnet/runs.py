@@ -34,6 +34,7 @@ class RunConfig:
         evaluate_every: epochs between evaluations, 0 for the end only.
         evaluate_last: evaluations after each of so many last epochs; the best of them is recorded,
             only to be compared with papers that choose on what they are scored on.
+        instances: learn to tell objects apart too, by a head of its own.
         init: weights to start from, None for random ones.
         freeze: the part of the network that stays as `init` has it.
         teachers: weights whose opinion is learnt from beside the targets.
@@ -54,6 +55,7 @@ class RunConfig:
     evaluate_on: DataSource | None = None
     evaluate_every: int = 0
     evaluate_last: int = 0
+    instances: bool = False
     init: str | None = None
     freeze: Literal["encoder"] | None = None
     teachers: tuple[str, ...] = ()

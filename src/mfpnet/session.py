@@ -29,13 +29,14 @@ from mfpnet.device import choose_device, make_deterministic
 from mfpnet.errors import MfpnetError
 from mfpnet.frames import FrameStore, batches
 from mfpnet.info import ModelInfo
+from mfpnet.instance_training import InstanceObjective, InstanceTraining
 from mfpnet.interrupt import StopRequest
 from mfpnet.losses import class_weights
 from mfpnet.objective import Objective
 from mfpnet.records import environment
 from mfpnet.runlog import MetricsLog
 from mfpnet.runs import RunConfig
-from mfpnet.stepper import Batch, Stepper
+from mfpnet.stepper import Batch, Criterion, Stepper
 from mfpnet.teachers import Teachers
 from mfpnet.transforms import augment
 from mfpnet.variants import Network
@@ -99,7 +100,8 @@ class Session:
         """What is evaluated and saved: the averaged network where there is one."""
         ema = self.stepper.ema
         trained = ema.model if ema else self.stepper.model
-        network = trained.network if isinstance(trained, AuxiliaryHeads) else trained
+        wrapped = isinstance(trained, AuxiliaryHeads | InstanceTraining)
+        network = trained.network if wrapped else trained
         assert isinstance(network, Network)
         network.info = self.info
         return network
@@ -164,17 +166,21 @@ def augmented_batches(run: Session, epoch: int, first: int) -> Iterator[Batch]:
         yield pixels.contiguous(memory_format=torch.channels_last), marks
 
 
-def objective_of(run: Session) -> Objective:
+def objective_of(run: Session) -> Criterion:
     """The recipe's loss."""
     recipe, store, stepper = run.config.recipe, run.store, run.stepper
     weight = class_weights(store.pixel_counts).to(run.device) if recipe.class_weights else None
-    return Objective(
+    void = store.labels.ignore_index
+    objective = Objective(
         recipe,
         weight=weight,
-        ignore_index=store.labels.ignore_index,
+        ignore_index=void,
         progress=lambda: stepper.step / stepper.total_steps,
         teachers=run.teachers,
     )
+    if not run.config.instances:
+        return objective
+    return InstanceObjective(objective, ignore_index=void, stride=recipe.loss_stride)
 
 
 def save_state(run: Session) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mfpnet.class_file import CLASS_FILE
 from mfpnet.data_options import DataChoice
-from mfpnet.data_source import FOLDER, DataSource
+from mfpnet.data_source import DRAWN, FOLDER, DataSource
 from mfpnet.errors import MfpnetError
 from mfpnet.extra_data import extra_sources, moved_extras
 from mfpnet.folder import PLAN
@@ -79,7 +79,7 @@ def evaluated_source(choice: DataChoice, split: str | None, weights: str) -> Dat
 
 def _moved(config: RunConfig, root: Path) -> RunConfig:
     """The same run where its data lies in another place."""
-    if config.data.name == "synthetic":
+    if config.data.name in DRAWN:
         raise MfpnetError("--root is of data on disk, and this run draws its own: leave it out.")
     place = str(root.absolute())
     watch = config.evaluate_on and replace(config.evaluate_on, root=place)

@@ -8,12 +8,12 @@ from typing import Any
 
 from mfpnet.backends import is_exported
 from mfpnet.data_options import AUTO, DataChoice, parse_channels
-from mfpnet.data_source import DATASETS, FOLDER, ON_DISK, DataSource
-from mfpnet.datasets import frame_format
+from mfpnet.data_source import DATASETS, DRAWN, FOLDER, ON_DISK, DataSource
+from mfpnet.datasets import check_instances, frame_format
 from mfpnet.errors import MfpnetError, unknown_name
 from mfpnet.extra_data import extra_sources
 from mfpnet.known_recipes import get_recipe
-from mfpnet.options import AblateOptions, TrainOptions, parse_size
+from mfpnet.options import TrainOptions, parse_size
 from mfpnet.recipes import Recipe
 from mfpnet.runs import RunConfig, changed_recipe
 from mfpnet.sources import open_dataset, open_joined
@@ -73,7 +73,7 @@ def watched_source(choice: DataChoice, split: str) -> DataSource:
 def few_scenes(source: DataSource) -> DataSource:
     """The same with a fifth as many drawn scenes."""
     few = max(source.count // 5, 1)
-    return replace(source, count=few) if source.name == "synthetic" else source
+    return replace(source, count=few) if source.name in DRAWN else source
 
 
 def check_exportable(weights: str) -> None:
@@ -102,7 +102,7 @@ def check_calibration(trained_on: str, choice: DataChoice) -> None:
     names = trained_on.split("+")
     if {choice.data, Path(choice.data).absolute().name} & set(names):
         return
-    if trained_on == "unknown" and choice.data != "synthetic":
+    if trained_on == "unknown" and choice.data not in DRAWN:
         return
     told = f"int8 is fitted to the training data, and these weights were trained on {trained_on}"
     give = "call mfpnet.quantise.quantise in Python with its frames, or use --precision fp16"
@@ -117,12 +117,18 @@ def check_calibration(trained_on: str, choice: DataChoice) -> None:
     raise MfpnetError(f"{told}: {give}.")
 
 
-def ablation_sources(options: AblateOptions) -> tuple[DataSource, DataSource]:
-    """What the networks of a suite are trained on, and what decides between them."""
-    split, watched = DECIDES.get(options.data.data, ("train", "val"))
+def ablation_sources(
+    choice: DataChoice, split: str | None, evaluate_split: str | None
+) -> tuple[DataSource, DataSource]:
+    """What the networks of a suite are trained on, and what decides between them.
+
+    Raises:
+        MfpnetError: see `data_source`.
+    """
+    trained, watched = DECIDES.get(choice.data, ("train", "val"))
     return (
-        data_source(options.data, options.split or split),
-        watched_source(options.data, options.evaluate_split or watched),
+        data_source(choice, split or trained),
+        watched_source(choice, evaluate_split or watched),
     )
 
 
@@ -154,6 +160,7 @@ def config_from_options(options: TrainOptions, base: Recipe | None = None) -> Ru
         evaluate_on=watch,
         evaluate_every=options.evaluate_every,
         evaluate_last=options.evaluate_last,
+        instances=options.instances,
         init=_placed(options.init) if options.init else None,
         freeze=options.freeze,
         teachers=_teachers(options.teacher),
@@ -211,7 +218,13 @@ def check_config(config: RunConfig) -> None:
 
     data = open_joined((config.data, *config.extra))
     labels, frames = data.labels, frame_format(data)
-    network = create_network(config.variant, labels.num_classes, frames.channels)
+    if config.instances:
+        check_instances(data)
+        if config.recipe.auxiliary:
+            raise MfpnetError("auxiliary heads and --instances exclude each other: auxiliary: 0.")
+    network = create_network(
+        config.variant, labels.num_classes, frames.channels, instances=config.instances
+    )
     if config.init:
         start_from(config.init, network, labels)
     if config.freeze and not (config.init and frozen_parts(network)):
@@ -240,8 +253,9 @@ def _recipe(base: Recipe, options: TrainOptions) -> Recipe:
             raise MfpnetError(f"{field} is given twice, by its own option and by --set.")
     recipe = changed_recipe(replace(base, **changes), options.set, "--set")
     _check_distillation(recipe, options)
-    # A foreign decoder has no stages for auxiliary heads, and a record should not claim any.
-    return replace(recipe, auxiliary=0.0) if options.model else recipe
+    # A foreign decoder has no stages for auxiliary heads, an instance head takes their place, and
+    # a record should not claim any.
+    return replace(recipe, auxiliary=0.0) if options.model or options.instances else recipe
 
 
 def _check_distillation(recipe: Recipe, options: TrainOptions) -> None:

@@ -75,10 +75,31 @@ def show_scores(record: Mapping[str, Any]) -> None:
         f"mIoU {percent(record['miou'])} %{_interval(record['miou_interval_95'])}, "
         f"pixel accuracy {percent(record['pixel_accuracy'])} %"
     )
+    if "panoptic" in record:
+        _show_panoptic(record["panoptic"])
     if "calibration" in record:
         _say_calibration(record["calibration"])
     if "tiles" in record:
         _say_tiles(record["tiles"])
+
+
+def _show_panoptic(found: Mapping[str, Any]) -> None:
+    """How well objects were told apart; `found` is `PanopticScores.as_dict`."""
+    table = Table(title="panoptic quality")
+    table.add_column("class")
+    for title in ("PQ %", "SQ %", "RQ %", "found", "missed", "wrong"):
+        table.add_column(title, justify="right")
+    for name, row in found["per_class"].items():
+        numbers = [str(row[each]) for each in ("found", "missed", "wrong")]
+        table.add_row(name, *(percent(row[each]) for each in ("pq", "sq", "rq")), *numbers)
+    table.add_section()
+    for name, title in (("all", "mean"), ("things", "of things"), ("stuff", "of the rest")):
+        table.add_row(title, *(percent(found[name][each]) for each in ("pq", "sq", "rq")))
+    OUT.print(table)
+    say(
+        f"PQ {percent(found['all']['pq'])} %, of things {percent(found['things']['pq'])} %, "
+        f"of the rest {percent(found['stuff']['pq'])} %"
+    )
 
 
 def _say_left_out(record: Mapping[str, Any], shown: int) -> None:

@@ -10,11 +10,13 @@ from mfpnet.camvid import CamVid
 from mfpnet.cityscapes import Cityscapes
 from mfpnet.data_source import DATASETS, FOLDER, DataSource
 from mfpnet.datasets import Dataset
+from mfpnet.drawn import Drawn
 from mfpnet.errors import MfpnetError, unknown_name
 from mfpnet.folder import Folder
 from mfpnet.idd_lite import IddLite
 from mfpnet.map_file import find_map
 from mfpnet.mapped import Joined, into_target
+from mfpnet.shapes import Shapes60
 from mfpnet.streets import SyntheticStreets
 from mfpnet.subset import Subset
 from mfpnet.voc import PascalVoc
@@ -26,6 +28,7 @@ _READERS: dict[str, Callable[[Path, str], Dataset]] = {
     "idd_lite": IddLite,
     "voc": PascalVoc,
 }
+_DRAWN: dict[str, type[Drawn]] = {"shapes60": Shapes60, "synthetic": SyntheticStreets}
 
 
 def open_dataset(source: DataSource) -> Dataset:
@@ -51,8 +54,8 @@ def open_joined(sources: Sequence[DataSource]) -> Dataset:
 
 
 def _open_plain(source: DataSource) -> Dataset:
-    if source.name == "synthetic":
-        return SyntheticStreets(source.split, source.count, source.size)
+    if source.name in _DRAWN:
+        return _DRAWN[source.name](source.split, source.count, source.size)
     if source.name not in (*_READERS, FOLDER):
         raise unknown_name("data", source.name, DATASETS)
     if source.root is None:

@@ -7,17 +7,16 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from torch import Tensor, nn
-
 from mfpnet.backends import bundled_files, is_exported
 from mfpnet.checkpoint import bundled_weights, load_model
 from mfpnet.errors import MfpnetError, missing_extra, unknown_name
 from mfpnet.foreign import ForeignNetwork, foreign_network, is_foreign
 from mfpnet.info import ModelInfo
+from mfpnet.peers import PEERS
 from mfpnet.pixel_format import RGB
-from mfpnet.variants import SUITES, Network, create_model, list_models
+from mfpnet.suites import network_names
+from mfpnet.variants import Network, create_model, list_models
 
-PEERS = ("segformer-b0",)
 DEFAULT_CLASSES = 19
 
 
@@ -99,8 +98,8 @@ def _random(name: str, classes: int) -> Network:
     if is_foreign(name):
         return foreign_network(name, classes)
     if name in PEERS:
-        return _segformer(name, classes)
-    variants = {key for suite in SUITES.values() for key in suite}
+        return ForeignNetwork(PEERS[name](classes), name, classes)
+    variants = network_names()
     if name not in variants:
         known = {*variants, *bundled_weights(), *PEERS}
         raise unknown_name("network, weights or exported file", name, known)
@@ -118,25 +117,3 @@ def random_info(name: str, classes: int) -> ModelInfo:
         ignore_index=255,
         input_size=(360, 480),
     )
-
-
-class _Logits(nn.Module):
-    """A network of transformers as one that returns its logits."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, image: Tensor) -> Tensor:
-        """(B, 3, H, W) -> (B, classes, H/4, W/4)."""
-        logits: Tensor = self.network(image).logits
-        return logits
-
-
-def _segformer(name: str, classes: int) -> ForeignNetwork:
-    """SegFormer-B0 (Xie et al. 2021) with random weights; nothing is downloaded."""
-    from transformers import SegformerConfig, SegformerForSemanticSegmentation
-
-    # The configuration's own defaults are those of B0.
-    network = SegformerForSemanticSegmentation(SegformerConfig(num_labels=classes))
-    return ForeignNetwork(_Logits(network), name, classes)

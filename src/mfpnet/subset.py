@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from mfpnet.datasets import Dataset
+from collections.abc import Callable
+
+from mfpnet.datasets import Dataset, instances_of
 from mfpnet.errors import MfpnetError
-from mfpnet.pictures import Labels
+from mfpnet.pictures import Instances, Labels
 from mfpnet.pixel_format import Raster
 
 
@@ -43,6 +45,12 @@ class Subset:
     def load(self, index: int) -> tuple[Raster, Labels]:
         """The frame (H, W, C) and its target (H, W)."""
         return self._dataset.load(self._chosen[index])
+
+    @property
+    def instances(self) -> Callable[[int], Instances] | None:
+        """As `instances_of` the data set, for these frames."""
+        found = instances_of(self._dataset)
+        return None if found is None else lambda index: found(self._chosen[index])
 
     def describe(self, index: int) -> str:
         """Where the frame's target comes from."""

@@ -14,6 +14,8 @@ from mfpnet.model import MFPNet
 from mfpnet.variants import Network
 
 CLASSIFIER = "classifier"
+# The names of an instance head's weights begin with it.
+INSTANCES = "instances."
 
 
 def start_from(weights: str | Path, network: Network, labels: LabelSet) -> str | None:
@@ -29,7 +31,8 @@ def start_from(weights: str | Path, network: Network, labels: LabelSet) -> str |
         labels: the classes it is to learn.
 
     Returns:
-        What happened to the classifier and the first convolution; None where all was copied.
+        What happened to the classifier, the instance head and the first convolution; None where all
+        was copied.
 
     Raises:
         MfpnetError: the weights cannot be read, or are of another variant.
@@ -43,17 +46,34 @@ def start_from(weights: str | Path, network: Network, labels: LabelSet) -> str |
             f"{_named(path)} takes {info.format}: the first convolution begins with their mean for "
             f"each of {channels}."
         )
+    tensors, told = _with_instances(tensors, network, _named(path))
+    notes = [each for each in (note, told) if each]
     if info.classes == labels.classes or not isinstance(network, MFPNet):
         load_tensors(network, tensors, path)
-        return note
+        return " ".join(notes) or None
     kept = [name for name in labels.classes if name in info.classes]
     load_tensors(network, {**tensors, **_classifier(network, tensors, info.classes, labels)}, path)
     known = f"{len(kept)} of the same name kept ({', '.join(kept)})" if kept else "none is kept"
-    told = (
+    anew = (
         f"{_named(path)} knows {len(info.classes)} other classes: the classifier starts anew for "
         f"the {labels.num_classes} of {labels.name}; {known}."
     )
-    return f"{told} {note}" if note else told
+    return " ".join([anew, *notes])
+
+
+def _with_instances(
+    tensors: dict[str, Tensor], network: Network, called: str
+) -> tuple[dict[str, Tensor], str | None]:
+    """The weights with an instance head if the network has one, and what became of the head."""
+    own = {n: value for n, value in network.state_dict().items() if n.startswith(INSTANCES)}
+    theirs = [name for name in tensors if name.startswith(INSTANCES)]
+    if bool(own) == bool(theirs):
+        return tensors, None
+    if theirs:
+        kept = {name: value for name, value in tensors.items() if name not in theirs}
+        return kept, f"{called} tells objects apart: that head is left out."
+    random = {name: value.clone() for name, value in own.items() if "num_batches" not in name}
+    return {**tensors, **random}, f"{called} has no instance head: it starts anew."
 
 
 def _named(path: Path) -> str:

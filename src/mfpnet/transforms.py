@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mfpnet.pixel_codes import labels_in
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -62,7 +64,7 @@ def augment(
 
     Args:
         images: (B, C, H, W) uint8, or int16 as `normalise` takes it.
-        targets: (B, H, W) integer labels.
+        targets: (B, H, W) integer labels, or codes (see `pixel_codes`).
         options: what may happen.
         mean: (C,) in 0 to 1.
         std: (C,) in 0 to 1.
@@ -77,7 +79,7 @@ def augment(
     if sizes is None:
         sizes = torch.tensor([images.shape[2:]] * len(images))
     ends = sizes.to(images.device, torch.float32, non_blocking=True).T
-    points = _sought_points(targets, options, generator)
+    points = _sought_points(labels_in(targets), options, generator)
     windows = _draw_windows(ends, options, generator, points)
     rows = _source_positions(windows[0], options.crop_size[0])
     columns = _source_positions(windows[1], options.crop_size[1])

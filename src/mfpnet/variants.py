@@ -13,42 +13,10 @@ from mfpnet.errors import MfpnetError, unknown_name
 from mfpnet.foreign import ForeignNetwork, foreign_network, is_foreign
 from mfpnet.model import MFPNet
 from mfpnet.model_config import MFPNetConfig
+from mfpnet.suites import VARIANTS, find_network, fixed_names
 
 # What is trained, saved and predicted with.
 Network = MFPNet | ForeignNetwork
-
-_PAPER = MFPNetConfig()
-_FAST = replace(_PAPER, strides=(4, 8, 16))
-_LIGHT = replace(_FAST, stem_channels=16, stem_convs=2)
-_NARROW = replace(_LIGHT, channels=(24, 72, 128))
-
-# Ways of spending the same 1.00 M parameters. `mfpnet ablate spending` compares them; the record
-# from which the two variants below were chosen is results/spending.json.
-SPENDING: dict[str, MFPNetConfig] = {
-    "paper-table": _PAPER,
-    "paper-light-stem-wide-head": replace(_PAPER, stem_channels=16, stem_convs=2, head_channels=48),
-    "fast-table": _FAST,
-    "fast-light-stem-wide-head": replace(_LIGHT, head_channels=48),
-    "fast-light-stem-narrow-top": _NARROW,
-    "fast-one-conv-stem-narrow-top": replace(_NARROW, stem_channels=32, stem_convs=1),
-}
-
-VARIANTS: dict[str, MFPNetConfig] = {
-    "mfpnet": SPENDING["paper-table"],
-    "mfpnet_fast": SPENDING["fast-light-stem-wide-head"],
-}
-
-# Wider than the budget allows: what `mfpnet train --teacher` learns from, never what is deployed.
-TEACHERS: dict[str, MFPNetConfig] = {
-    "mfpnet-wide": replace(_PAPER, channels=(48, 96, 192), head_channels=64),
-    "mfpnet-wider": replace(_PAPER, channels=(64, 128, 256), head_channels=64),
-}
-
-SUITES: dict[str, dict[str, MFPNetConfig]] = {
-    "spending": SPENDING,
-    "teachers": TEACHERS,
-    "variants": VARIANTS,
-}
 
 
 def list_models() -> list[str]:
@@ -64,14 +32,10 @@ def variant_config(
     Raises:
         MfpnetError: no variant has this name.
     """
-    known = {
-        **VARIANTS,
-        **{key: value for suite in SUITES.values() for key, value in suite.items()},
-    }
-    if name not in known:
-        raise unknown_name("variant", name, known)
-    changes = {"num_classes": num_classes, "in_channels": in_channels, "instances": instances}
-    return replace(known[name], **changes)
+    known = find_network(name)
+    if known is None:
+        raise unknown_name("variant", name, fixed_names())
+    return replace(known, num_classes=num_classes, in_channels=in_channels, instances=instances)
 
 
 def create_model(

@@ -13,14 +13,12 @@ from mfpnet.files import write_json
 from mfpnet.new_run import new_run, run_name
 from mfpnet.options import check_at_least, parse_tile
 from mfpnet.settled import config_to_resume
-from mfpnet.setups import ablation_sources
 from mfpnet.show import (
     ERR,
     percent,
     say,
     show_card,
     show_facts,
-    show_rows,
     show_scores,
     warn,
 )
@@ -100,7 +98,7 @@ def predict(options: given.PredictOptions) -> int:
         else:
             most = sorted(report.fractions.items(), key=lambda item: -item[1])[:3]
             shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in most)
-            say(f"{report.picture}: {shares}")
+            say(f"{report.picture}: {shares}{_counts(report.instances)}")
 
     reports = predict_files(predictor, pictures, options.out, on_picture=tell, on_note=warn)
     skipped = sum(report.error is not None for report in reports)
@@ -109,34 +107,12 @@ def predict(options: given.PredictOptions) -> int:
     return 1 if skipped else 0
 
 
-def ablate(options: given.AblateOptions) -> int:
-    """`mfpnet ablate`."""
-    from mfpnet.ablate import ablate
-    from mfpnet.tradeoff import accuracy_against_latency
-
-    check_at_least(1, threads=options.threads)
-    if not options.seeds:
-        raise MfpnetError("--seeds names no seed: give one or more, as in --seeds 0 1.")
-    data, evaluate_on = ablation_sources(options)
-    record = ablate(
-        options.suite,
-        data=data,
-        evaluate_on=evaluate_on,
-        recipe=options.recipe,
-        seeds=options.seeds,
-        folder=options.out / options.suite,
-        only=options.only,
-        foreign=options.foreign,
-        threads=options.threads,
-        console=ERR,
-    )
-    shown = ("variant", "miou", "parameters", "gmacs", "openvino_ms")
-    show_rows(record["rows"], shown)
-    _write(options.json_file, record)
-    if options.picture:
-        accuracy_against_latency(record["rows"], options.picture)
-        say(f"mIoU against latency: {options.picture}")
-    return 0
+def _counts(instances: dict[str, int] | None) -> str:
+    """`; objects: car 3, bicyclist 1`, or nothing where they are not told apart."""
+    if instances is None:
+        return ""
+    counts = ", ".join(f"{name} {number}" for name, number in instances.items())
+    return f"; objects: {counts or 'none'}"
 
 
 def demo(options: given.DemoOptions) -> int:

@@ -1,0 +1,71 @@
+"""From the cells of a comparison to its rows: means, spreads, and what they resolve."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mfpnet.errors import MfpnetError
+
+Cells = Sequence[Mapping[str, Any]]
+# Of the baseline's own spread: a smaller difference is what another seed would have done.
+RESOLVED = 2.0
+
+
+def row_of(variant: str, cells: Cells) -> dict[str, Any]:
+    """A network's scores over its seeds, in 0 to 1.
+
+    `miou`, `train_miou` (means), `spread` (sample standard deviation, None of one seed) and
+    `miou_per_seed`, `train_miou_per_seed`, `iou_per_class` (one each), `seeds`, `training_seconds`.
+    """
+    own = sorted((cell for cell in cells if cell["variant"] == variant), key=lambda c: c["seed"])
+    scores = [cell["miou"] for cell in own]
+    trained = [cell["train_miou"] for cell in own]
+    return {
+        "variant": variant,
+        "seeds": [cell["seed"] for cell in own],
+        "miou": statistics.fmean(scores),
+        "spread": statistics.stdev(scores) if len(scores) > 1 else None,
+        "miou_per_seed": scores,
+        "train_miou": statistics.fmean(trained),
+        "train_miou_per_seed": trained,
+        "iou_per_class": [cell["iou_per_class"] for cell in own],
+        "training_seconds": [cell["seconds"] for cell in own],
+    }
+
+
+def compared(rows: Sequence[Mapping[str, Any]], baseline: str | None) -> list[dict[str, Any]]:
+    """The rows with `difference` (to the baseline's mean) and `resolved`.
+
+    Both are None of the baseline, and of all where there is none. A difference is resolved where it
+    is at least twice the baseline's spread; that of one seed resolves nothing.
+    """
+    known = {row["variant"]: row for row in rows}
+    if baseline not in known:
+        return [{**row, "difference": None, "resolved": None} for row in rows]
+    base = known[baseline]
+    return [{**row, **_difference(row, base)} for row in rows]
+
+
+def _difference(row: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
+    if row is base:
+        return {"difference": None, "resolved": None}
+    difference = row["miou"] - base["miou"]
+    spread = base["spread"]
+    resolved = spread is not None and abs(difference) >= RESOLVED * spread
+    return {"difference": difference, "resolved": resolved}
+
+
+def joined_rows(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of several records of one comparison, as if one had measured them all.
+
+    Raises:
+        MfpnetError: they were made with different recipes or data.
+    """
+    for key in ("recipe", "data", "evaluate_on"):
+        if any(record[key] != records[0][key] for record in records):
+            suites = ", ".join(record["suite"] for record in records)
+            raise MfpnetError(f"the records of {suites} have different values of {key}.")
+    rows = {row["variant"]: dict(row) for record in records for row in record["rows"]}
+    return list(rows.values())

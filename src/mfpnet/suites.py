@@ -1,0 +1,195 @@
+"""Networks that are compared with each other, as data: entries of tables, never subclasses.
+
+A fixed suite names whole networks. An ablation names what it changes in a baseline, which may be
+any variant: `without-sgcn` of `mfpnet_fast` is the network `mfpnet_fast-without-sgcn`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from mfpnet.errors import MfpnetError, unknown_name
+from mfpnet.model_config import MFPNetConfig
+
+_PAPER = MFPNetConfig()
+_FAST = replace(_PAPER, strides=(4, 8, 16))
+_LIGHT = replace(_FAST, stem_channels=16, stem_convs=2)
+_NARROW = replace(_LIGHT, channels=(24, 72, 128))
+
+# Ways of spending the same 1.00 M parameters. `mfpnet ablate spending` compares them; the record
+# from which the two variants below were chosen is results/spending.json.
+SPENDING: dict[str, MFPNetConfig] = {
+    "paper-table": _PAPER,
+    "paper-light-stem-wide-head": replace(_PAPER, stem_channels=16, stem_convs=2, head_channels=48),
+    "fast-table": _FAST,
+    "fast-light-stem-wide-head": replace(_LIGHT, head_channels=48),
+    "fast-light-stem-narrow-top": _NARROW,
+    "fast-one-conv-stem-narrow-top": replace(_NARROW, stem_channels=32, stem_convs=1),
+}
+
+VARIANTS: dict[str, MFPNetConfig] = {
+    "mfpnet": SPENDING["paper-table"],
+    "mfpnet_fast": SPENDING["fast-light-stem-wide-head"],
+}
+
+# Wider than the budget allows: what `mfpnet train --teacher` learns from, never what is deployed.
+TEACHERS: dict[str, MFPNetConfig] = {
+    "mfpnet-wide": replace(_PAPER, channels=(48, 96, 192), head_channels=64),
+    "mfpnet-wider": replace(_PAPER, channels=(64, 128, 256), head_channels=64),
+}
+
+# Suites of whole networks.
+SUITES: dict[str, dict[str, MFPNetConfig]] = {
+    "spending": SPENDING,
+    "teachers": TEACHERS,
+    "variants": VARIANTS,
+}
+
+Changes = Mapping[str, Any]
+
+# Its name says what is left. `-matched`: as many parameters as the baseline within 1.5 per
+# cent, by other widths; without such a control a comparison also compares sizes.
+_COMPONENTS: dict[str, Changes] = {
+    "without-sgcn": {"sgcn": (None, None, None)},
+    "without-sgcn-matched": {"sgcn": (None, None, None), "channels": (34, 68, 128)},
+    "sgcn-at-one-scale": {"sgcn": (None, None, "simple")},
+    "sgcn-at-two-scales": {"sgcn": (None, "simple", "simple")},
+    "without-attention": {"attention": False},
+    "without-dilation": {"dilations": ((1, 1, 1),) * 3},
+    "without-block-residual": {"block_residual": False},
+    "without-any-residual": {"block_residual": False, "residual": False},
+    "without-aspp": {"aspp": False},
+    "without-aspp-matched": {"aspp": False, "channels": (36, 66, 130)},
+}
+
+# BRMs in each block, their dilations spaced geometrically between the stage's smallest and
+# largest; a single one gets the mean of these. The controls keep the parameters by their width.
+_DEPTH: dict[str, Changes] = {
+    "depth-1": {"dilations": ((2,), (4,), (8,))},
+    "depth-1-matched": {"dilations": ((2,), (4,), (8,)), "channels": (52, 104, 200)},
+    "depth-2": {"dilations": ((1, 4), (2, 8), (4, 16))},
+    "depth-2-matched": {"dilations": ((1, 4), (2, 8), (4, 16)), "channels": (38, 78, 152)},
+    "depth-4": {"dilations": ((1, 2, 3, 4), (2, 3, 5, 8), (4, 6, 10, 16))},
+    "depth-4-matched": {
+        "dilations": ((1, 2, 3, 4), (2, 3, 5, 8), (4, 6, 10, 16)),
+        "channels": (28, 56, 112),
+    },
+    "depth-6": {"dilations": ((1, 1, 2, 2, 3, 4), (2, 3, 3, 5, 6, 8), (4, 5, 7, 9, 12, 16))},
+    "depth-6-matched": {
+        "dilations": ((1, 1, 2, 2, 3, 4), (2, 3, 3, 5, 6, 8), (4, 5, 7, 9, 12, 16)),
+        "channels": (24, 44, 94),
+    },
+}
+
+# Each schedule names all three stages; the baseline has (1, 2, 4), (2, 4, 8), (4, 8, 16).
+_DILATION: dict[str, Changes] = {
+    "dilation-1-1-1": {"dilations": ((1, 1, 1),) * 3},
+    "dilation-halved": {"dilations": ((1, 1, 2), (1, 2, 4), (2, 4, 8))},
+    "dilation-doubled": {"dilations": ((2, 4, 8), (4, 8, 16), (8, 16, 32))},
+    "dilation-1-2-5": {"dilations": ((1, 2, 5),) * 3},
+    "dilation-largest": {"dilations": ((4, 4, 4), (8, 8, 8), (16, 16, 16))},
+}
+
+_GRAPH: dict[str, Changes] = {
+    "graph-glore": {"sgcn": ("glore", "glore", "glore")},
+    "graph-4-nodes": {"nodes": 4},
+    "graph-8-nodes": {"nodes": 8},
+    "graph-32-nodes": {"nodes": 32},
+    "graph-64-nodes": {"nodes": 64},
+    "graph-one-step": {"steps": 1},
+    "graph-likeness": {"adjacency": "data"},
+    "graph-no-adjacency": {"adjacency": "none"},
+    "graph-joint": {"joint_graph": True},
+    "graph-pooling": {"sgcn": ("pool", "pool", "pool")},
+}
+
+_WIDTH: dict[str, Changes] = {
+    "width-0.5": {"channels": (16, 32, 64)},
+    "width-0.75": {"channels": (24, 48, 96)},
+    "width-1.25": {"channels": (40, 80, 160)},
+    "width-1.5": {"channels": (48, 96, 192)},
+}
+
+# Suites of changes to a baseline.
+ABLATIONS: dict[str, dict[str, Changes]] = {
+    "components": _COMPONENTS,
+    "depth": _DEPTH,
+    "dilation": _DILATION,
+    "graph": _GRAPH,
+    "width": _WIDTH,
+}
+
+
+def suite_names() -> list[str]:
+    """Every suite, sorted."""
+    return sorted([*SUITES, *ABLATIONS])
+
+
+def suite_of(name: str, base: str = "mfpnet_fast") -> dict[str, MFPNetConfig]:
+    """The networks of a suite by their names; of an ablation the baseline comes first.
+
+    Args:
+        name: of the suite.
+        base: the variant that an ablation changes; a fixed suite has none.
+
+    Raises:
+        MfpnetError: there is no such suite or variant.
+    """
+    if name in SUITES:
+        return SUITES[name]
+    if name not in ABLATIONS:
+        raise unknown_name("suite", name, suite_names())
+    if base not in VARIANTS:
+        raise unknown_name("variant", base, VARIANTS)
+    return {base: VARIANTS[base], **_changed(base, ABLATIONS[name])}
+
+
+def baseline_of(name: str, base: str) -> str | None:
+    """The network that the others of a suite are compared with; None of a fixed suite."""
+    return base if name in ABLATIONS else None
+
+
+def find_network(name: str) -> MFPNetConfig | None:
+    """The network of this name in any suite, None where there is none."""
+    return dict(_every_network()).get(name)
+
+
+def network_names() -> list[str]:
+    """Every network of every suite."""
+    return [name for name, _ in _every_network()]
+
+
+def fixed_names() -> list[str]:
+    """The networks that are no ablation: few enough to be listed in an error."""
+    return list(dict.fromkeys(name for suite in (VARIANTS, *SUITES.values()) for name in suite))
+
+
+def check_in_suite(names: tuple[str, ...], suite: str, base: str) -> list[str]:
+    """The full names of some networks of a suite; `without-sgcn` stands for that of the baseline.
+
+    Raises:
+        MfpnetError: one is not in the suite.
+    """
+    known = suite_of(suite, base)
+    full = [name if name in known else f"{base}-{name}" for name in names]
+    for given, name in zip(names, full, strict=True):
+        if name not in known:
+            raise unknown_name(f"network of suite {suite}", given, known)
+    if len(set(full)) < len(full):
+        raise MfpnetError(f"--only names a network twice: {', '.join(names)}.")
+    return full
+
+
+def _changed(base: str, ablation: Mapping[str, Changes]) -> dict[str, MFPNetConfig]:
+    return {f"{base}-{name}": replace(VARIANTS[base], **ablation[name]) for name in ablation}
+
+
+def _every_network() -> Iterator[tuple[str, MFPNetConfig]]:
+    yield from VARIANTS.items()
+    for suite in SUITES.values():
+        yield from suite.items()
+    for base in VARIANTS:
+        for ablation in ABLATIONS.values():
+            yield from _changed(base, ablation).items()
