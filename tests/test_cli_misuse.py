@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 import mfpnet
+from mfpnet.ablate_options import AblateOptions
 from mfpnet.cli import main, parse
 from mfpnet.deploy_options import BenchmarkOptions
-from mfpnet.ablate_options import AblateOptions
 from mfpnet.options import PredictOptions, TrainOptions
 
 SMALL = ["--scenes", "4", "--scene-size", "64x64", "--crop-size", "32x64", "--batch-size", "2"]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import lru_cache
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -61,6 +63,7 @@ def test_a_misspelt_variant_is_told_its_neighbour(make: object) -> None:
         assert name in str(caught.value)
 
 
+@lru_cache
 def parameters(config: MFPNetConfig) -> int:
     with torch.device("meta"):
         return count_parameters(MFPNet(config))

@@ -63,7 +63,7 @@ def joined_rows(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     Raises:
         MfpnetError: they were made with different recipes or data.
     """
-    for key in ("recipe", "data", "evaluate_on"):
+    for key in ("recipe", "data", "evaluate_on") if records else ():
         if any(record[key] != records[0][key] for record in records):
             suites = ", ".join(record["suite"] for record in records)
             raise MfpnetError(f"the records of {suites} have different values of {key}.")

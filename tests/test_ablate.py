@@ -1,0 +1,284 @@
+"""`mfpnet ablate` with networks, data and recipe made tiny."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mfpnet import ablation_cell, ablation_costs
+from mfpnet.ablation_cell import data_version
+from mfpnet.ablation_chart import differences
+from mfpnet.ablation_rows import compared, joined_rows, row_of
+from mfpnet.cli import main
+from mfpnet.errors import MfpnetError
+from mfpnet.known_recipes import RECIPES
+from mfpnet.latency import interleaved_medians
+from mfpnet.model import MFPNet
+from mfpnet.recipes import Recipe
+from mfpnet.streets import SyntheticStreets
+from mfpnet.suites import ABLATIONS, SUITES, VARIANTS
+from mfpnet.train import train
+from samples import TINY as NARROW
+
+WIDE = dataclasses.replace(NARROW, channels=(12, 16, 24))
+PEERS = """
+from torch import nn
+
+def tiny(num_classes):
+    return nn.Sequential(nn.Conv2d(3, 8, 3, stride=4, padding=1), nn.Conv2d(8, num_classes, 1))
+"""
+TINY = Recipe(epochs=1, batch_size=2, crop_size=(32, 64))
+SCENES = ("--recipe", "tiny", "--scenes", "5", "--scene-size", "64x64")
+ABLATE = ["ablate", "tiny", *SCENES, "--json", "record.json"]
+PARTS = ["ablate", "parts", "--variant", "narrow", *SCENES, "--json", "record.json"]
+
+
+def mfpnet(*arguments: str) -> object:
+    """The exit status."""
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    return end.value.code
+
+
+def record() -> Any:
+    return json.loads(Path("record.json").read_text("utf-8"), parse_constant=pytest.fail)
+
+
+@pytest.fixture
+def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Tiny things to compare; the run folders that are trained in, in their order."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(SUITES, "tiny", {"narrow": NARROW, "wide": WIDE})
+    monkeypatch.setitem(VARIANTS, "narrow", NARROW)
+    monkeypatch.setitem(ABLATIONS, "parts", {"flat": {"dilations": ((1,), (1,), (1,))}})
+    monkeypatch.setitem(RECIPES, "tiny", TINY)
+    monkeypatch.setattr(ablation_costs, "LATENCY_SIZE", (64, 64))
+    # OpenVINO takes seconds to compile a network; one test below has it do so.
+    monkeypatch.setattr(ablation_costs, "openvino_runner", lambda *given: lambda: time.sleep(0.001))
+    folders: list[str] = []
+
+    def noting(config: Any, folder: Path, **settings: Any) -> dict[str, Any]:
+        folders.append(folder.name)
+        return train(config, folder, **settings)
+
+    monkeypatch.setattr(ablation_cell, "train", noting)
+    return folders
+
+
+def test_the_networks_of_a_suite_are_compared(
+    trained: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert mfpnet(*ABLATE, "--seeds", "0", "1") == 0
+    assert trained == ["narrow-seed0", "wide-seed0", "narrow-seed1", "wide-seed1"]
+    narrow, wide = record()["rows"]
+    assert (narrow["variant"], wide["variant"]) == ("narrow", "wide")
+    assert narrow["parameters"] < wide["parameters"]
+    assert narrow["gmacs"] < wide["gmacs"]
+    assert narrow["openvino_ms"] >= 1
+    assert narrow["miou"] == pytest.approx(sum(narrow["miou_per_seed"]) / 2)
+    assert 0 < narrow["train_miou"] < 1
+    assert (record()["data"]["split"], record()["evaluate_on"]["split"]) == ("train", "val")
+    printed = capsys.readouterr().out
+    assert f"{narrow['parameters'] / 1e6:.3f}".rstrip("0") in printed
+    tables = [line for line in printed.splitlines() if line[:1] in "┏┃┡│└"]
+    assert tables
+    assert max(map(len, tables)) <= 80
+
+
+def test_an_ablation_has_three_runs_of_its_baseline(
+    trained: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert mfpnet(*PARTS, "--only", "flat", "--picture", "parts.svg") == 0
+    runs = ["narrow-seed0", "narrow-flat-seed0", "narrow-seed1", "narrow-seed2"]
+    assert trained == runs
+    base, flat = record()["rows"]
+    assert (base["difference"], base["resolved"]) == (None, None)
+    assert flat["difference"] == pytest.approx(flat["miou"] - base["miou"])
+    assert flat["resolved"] == (
+        abs(flat["difference"]) >= 2 * np.std(base["miou_per_seed"], ddof=1)
+    )
+    printed = capsys.readouterr().out
+    shown = f"{100 * flat['difference']:+.1f}" if flat["resolved"] else "not resolved"
+    assert shown in printed
+    assert "<!-- flat -->" in Path("parts.svg").read_text("utf-8")
+
+
+def test_nothing_is_trained_twice(trained: list[str]) -> None:
+    assert mfpnet(*ABLATE, "--only", "narrow") == 0
+    first = record()["rows"][0]
+    Path("record.json").unlink()  # the run folders are enough
+    assert mfpnet(*ABLATE) == 0
+    assert trained == ["narrow-seed0", "wide-seed0"]
+    again = record()["rows"][0]
+    assert again["miou"] == first["miou"]
+    assert again["training_seconds"] == first["training_seconds"]
+    shutil.rmtree("runs")  # the record is enough too
+    assert mfpnet(*ABLATE, "--only", "narrow") == 0
+    assert len(trained) == 2
+    assert [row["variant"] for row in record()["rows"]] == ["narrow", "wide"]
+
+
+def test_a_run_that_was_killed_goes_on(trained: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ablation_cell, "evaluate", killed)
+        mfpnet(*ABLATE, "--only", "narrow")
+    assert not Path("record.json").exists()
+    assert mfpnet(*ABLATE, "--only", "narrow") == 0
+    assert trained == ["narrow-seed0"]
+    assert 0 < record()["rows"][0]["train_miou"] < 1
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [(("--set", "epochs=2"), "recipe"), (("--scenes", "6"), "training data")],
+)
+def test_results_of_another_set_up_are_refused(
+    trained: list[str],
+    change: tuple[str, ...],
+    named: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert mfpnet(*ABLATE, "--only", "narrow") == 0
+    kept = Path("record.json").read_bytes()
+    assert mfpnet(*ABLATE, "--only", "wide", *change) == 2
+    printed = capsys.readouterr().err
+    assert f"narrow, seed 0, in 'record.json' is of another {named}" in printed
+    assert Path("record.json").read_bytes() == kept
+    Path("record.json").unlink()
+    assert mfpnet(*ABLATE, "--only", "narrow", *change) == 2
+    printed = capsys.readouterr().err
+    assert f"the run in 'runs/ablate/tiny/narrow-seed0' is of another {named}" in printed
+    assert trained == ["narrow-seed0"]
+
+
+def test_a_changed_network_under_an_old_name_is_detected(
+    trained: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert mfpnet(*ABLATE, "--only", "narrow") == 0
+    monkeypatch.setitem(VARIANTS, "narrow", WIDE)
+    monkeypatch.setitem(SUITES, "tiny", {"narrow": WIDE})
+    assert mfpnet(*ABLATE, "--only", "narrow") == 2
+    assert "is of another network" in capsys.readouterr().err
+
+
+def test_a_record_of_something_else_is_left_alone(
+    trained: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("record.json").write_text('{"miou": 1}')
+    assert mfpnet(*ABLATE) == 2
+    assert "'record.json' is there and holds no comparison" in capsys.readouterr().err
+    assert Path("record.json").read_text() == '{"miou": 1}'
+    assert trained == []
+
+
+def test_names_are_looked_up_before_anything_is_trained(
+    trained: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments, named in (
+        (["ablate", "komponents"], "unknown suite 'komponents'. Did you mean 'components'"),
+        ([*PARTS, "--only", "flaat"], "unknown network of suite parts 'flaat'"),
+        ([*ABLATE, "--seeds"], "--seeds"),
+        ([*ABLATE, "--with", "wide"], "--with is 'wide': write package.module:factory."),
+        ([*ABLATE, "--quick"], "--quick settles data and recipe"),
+        ([*ABLATE, "--picture", "chart.bmpx"], "chart.bmpx"),
+    ):
+        assert mfpnet(*arguments) == 2
+        assert named in " ".join(capsys.readouterr().err.split())
+    assert trained == []
+
+
+def test_networks_of_others_are_compared_too(
+    trained: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("peers_of_ablate.py").write_text(PEERS)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    given = ("--only", "narrow", "--with", "peers_of_ablate:tiny", "--picture", "picture.svg")
+    assert mfpnet(*ABLATE, *given) == 0
+    assert trained == ["narrow-seed0", "peers_of_ablate.tiny-seed0"]
+    ours, theirs = record()["rows"]
+    assert theirs.keys() == ours.keys()
+    # 3x3x3 with a bias, 1x1 with a bias; 16x16 pixels.
+    assert theirs["parameters"] == 8 * 28 + 19 * 9
+    assert theirs["gmacs"] == pytest.approx(16 * 16 * (8 * 27 + 19 * 8) / 1e9, abs=5e-4)
+    assert theirs["miou_per_seed"] == [theirs["miou"]]
+    picture = Path("picture.svg").read_text("utf-8")
+    assert all(f"<!-- {name} -->" in picture for name in ("narrow", "tiny"))
+    assert mfpnet(*ABLATE, *given) == 0
+    assert len(trained) == 2
+
+
+def test_costs_are_measured_in_openvino(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ablation_costs, "LATENCY_SIZE", (64, 64))
+    run = ablation_costs.openvino_runner("narrow", MFPNet(NARROW), 1, tmp_path)
+    assert interleaved_medians({"narrow": run}, rounds=1)["narrow"] > 0
+
+
+def test_another_pixel_is_another_version_of_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    scenes = SyntheticStreets("train", count=2, size=(64, 64))
+    version = data_version(scenes)
+    assert version == data_version(SyntheticStreets("train", count=2, size=(64, 64)))
+    load = scenes.load
+
+    def touched(index: int) -> tuple[Any, Any]:
+        image, target = load(index)
+        image = image.copy()
+        image[0, 0, 0] ^= 1
+        return image, target
+
+    monkeypatch.setattr(scenes, "load", touched)
+    assert data_version(scenes) != version
+
+
+def cell(variant: str, seed: int, miou: float) -> dict[str, Any]:
+    scores = {"miou": miou, "train_miou": miou + 0.1, "iou_per_class": {}, "seconds": 1.0}
+    return {"variant": variant, "seed": seed, **scores}
+
+
+def test_differences_by_hand() -> None:
+    cells = [cell("base", 1, 0.52), cell("base", 0, 0.50), cell("base", 2, 0.54)]
+    cells += [cell("base-near", 0, 0.55), cell("base-far", 0, 0.47), cell("base-far", 1, 0.49)]
+    names = ("base", "base-near", "base-far")
+    rows = compared([row_of(name, cells) for name in names], "base")
+    base, near, far = rows
+    assert (base["miou_per_seed"], base["seeds"]) == ([0.50, 0.52, 0.54], [0, 1, 2])
+    assert base["spread"] == pytest.approx(0.02)
+    assert near["difference"] == pytest.approx(0.03)
+    assert near["spread"] is None
+    assert (near["resolved"], far["resolved"]) == (False, True)
+    assert far["difference"] == pytest.approx(-0.04)
+
+
+def test_one_run_of_the_baseline_resolves_nothing() -> None:
+    rows = [row_of(name, [cell(name, 0, miou)]) for name, miou in (("a", 0.1), ("b", 0.9))]
+    assert [row["resolved"] for row in compared(rows, "a")] == [None, False]
+    assert [row["difference"] for row in compared(rows, None)] == [None, None]
+
+
+def test_records_of_different_recipes_are_not_joined() -> None:
+    one: dict[str, Any] = {"suite": "depth", "recipe": {"epochs": 1}, "data": 1, "evaluate_on": 2}
+    one["rows"] = [{"variant": "a"}]
+    other = one | {"suite": "graph", "rows": [{"variant": "a"}, {"variant": "b"}]}
+    assert [row["variant"] for row in joined_rows([one, other])] == ["a", "b"]
+    with pytest.raises(MfpnetError, match="depth, graph have different values of recipe"):
+        joined_rows([one, other | {"recipe": {"epochs": 2}}])
+
+
+def test_what_is_not_resolved_is_drawn_pale(tmp_path: Path) -> None:
+    cells = [cell("base", seed, 0.5 + seed / 50) for seed in range(3)]
+    cells += [cell("base-near", 0, 0.53), cell("base-far", 0, 0.2)]
+    rows = compared([row_of(n, cells) for n in ("base", "base-near", "base-far")], "base")
+    differences(rows, "base", tmp_path / "chart.svg")
+    text = (tmp_path / "chart.svg").read_text("utf-8")
+    for name in ("near", "far", "mIoU less that of base, 52.0 %, in points"):
+        assert f"<!-- {name} -->" in text
