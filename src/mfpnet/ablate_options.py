@@ -23,7 +23,7 @@ class AblateOptions:
     variant: Annotated[str, arg(metavar="NAME")] = "mfpnet_fast"
     """The baseline of components, depth, dilation, graph and width."""
     quick: Flag = False
-    """A minute for each two networks, on drawn streets: to see how it works, not what is true."""
+    """Five minutes or less, on drawn streets: to see how it works, not what is true."""
     data: OmitArgPrefixes[DataChoice] = field(default_factory=DataChoice)
     split: Annotated[
         str | None,

@@ -15,7 +15,7 @@ from mfpnet.folder import PLAN
 from mfpnet.options import TrainOptions
 from mfpnet.plans import Plan, plan_of, write_plan
 from mfpnet.recommend import RECOMMENDED, facts_of_pairs, recommend
-from mfpnet.runs import RunConfig
+from mfpnet.runs import RunConfig, used_folder
 from mfpnet.settled import config_from_file
 from mfpnet.setups import check_config, config_from_options, data_source
 from mfpnet.sources import open_joined
@@ -55,11 +55,7 @@ def _check_unused(folder: Path, model: str | None) -> None:
     from mfpnet.checkpoint import CHECKPOINT_FILE
 
     if (folder / CHECKPOINT_FILE).exists():
-        command = f"mfpnet train --resume {folder}" + (f" --model {model}" if model else "")
-        raise MfpnetError(
-            f"'{folder}' holds a run already: continue it with {command}, or choose another folder "
-            f"with --out."
-        )
+        raise used_folder(folder, model)
     place = folder / PLAN
     strange = [
         path.name

@@ -92,6 +92,19 @@ def source_name(weights: str) -> str:
     return path.parent.name if path.name == "weights.safetensors" else path.name
 
 
+def resume_command(folder: Path, model: str | None) -> str:
+    """What continues a run; `model` is its network where that is somebody else's."""
+    return f"mfpnet train --resume {folder}" + (f" --model {model}" if model else "")
+
+
+def used_folder(folder: Path, model: str | None) -> MfpnetError:
+    """An error for a run folder that is wanted for another run."""
+    return MfpnetError(
+        f"'{folder}' holds a run already: continue it with {resume_command(folder, model)}, or "
+        f"choose another folder with --out."
+    )
+
+
 def write_config(path: Path, config: RunConfig) -> None:
     """Write a run's config as YAML, atomically."""
     text = yaml.safe_dump(_plain(asdict(config)), sort_keys=False)

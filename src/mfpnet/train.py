@@ -23,7 +23,14 @@ from mfpnet.interrupt import catch_stop
 from mfpnet.predict import Predictor
 from mfpnet.records import environment
 from mfpnet.runlog import Bar, MetricsLog, format_seconds, progress_bar
-from mfpnet.runs import CONFIG_FILE, RunConfig, without_places, write_config
+from mfpnet.runs import (
+    CONFIG_FILE,
+    RunConfig,
+    resume_command,
+    used_folder,
+    without_places,
+    write_config,
+)
 from mfpnet.session import (
     Session,
     augmented_batches,
@@ -92,10 +99,7 @@ def _prepare_folder(folder: Path, config: RunConfig, resume: bool) -> None:
     if resume:
         return
     if (folder / CHECKPOINT_FILE).exists():
-        raise MfpnetError(
-            f"'{folder}' holds a run already: continue it with {_resume_command(folder, config)}, "
-            f"or choose another folder with --out."
-        )
+        raise used_folder(folder, _foreign(config))
     write_config(folder / CONFIG_FILE, config)
 
 
@@ -192,20 +196,19 @@ def _leave(run: Session) -> None:
     save_state(run)
     raise TrainingStoppedError(
         f"stopped at step {run.stepper.step} of {run.stepper.total_steps}. Nothing is lost: "
-        f"{_resume_command(run.folder, run.config)}"
+        f"{resume_command(run.folder, _foreign(run.config))}"
     )
 
 
 def _how_to_go_on(folder: Path, config: RunConfig) -> str:
     if (folder / CHECKPOINT_FILE).exists():
-        command = _resume_command(folder, config)
+        command = resume_command(folder, _foreign(config))
         return f"stopped at once. Go on from the last checkpoint: {command}"
     return "stopped before there was anything to save."
 
 
-def _resume_command(folder: Path, config: RunConfig) -> str:
-    named = f" --model {config.variant}" if is_foreign(config.variant) else ""
-    return f"mfpnet train --resume {folder}{named}"
+def _foreign(config: RunConfig) -> str | None:
+    return config.variant if is_foreign(config.variant) else None
 
 
 def _finish(run: Session) -> dict[str, Any]:
