@@ -14,6 +14,7 @@ from mfpnet.checkpoint import read_info
 from mfpnet.data_source import naming_the_check
 from mfpnet.datasets import Dataset
 from mfpnet.device import autocast_dtype
+from mfpnet.exact_dilation import with_exact_dilation
 from mfpnet.frames import FrameStore, check_watched, load_frames
 from mfpnet.info import ModelInfo
 from mfpnet.instance_training import InstanceTraining
@@ -100,6 +101,7 @@ def build_network(
         trained = InstanceTraining(network)
     elif isinstance(network, MFPNet) and config.recipe.auxiliary:
         trained = AuxiliaryHeads(network)
+    with_exact_dilation(trained)
     return trained.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
