@@ -49,7 +49,7 @@ def test_one_seed_of_the_baseline_resolves_nothing() -> None:
 
 
 def test_a_group_is_the_mean_of_its_classes_seed_by_seed() -> None:
-    groups = {"sky": "wide", "pole": "thin", "sign": "thin", "fence": "unseen"}
+    groups = {"sky": "wide", "pole": "thin", "sign": "thin"}
     wide, thin = grouped_differences(SMALL, LARGE, groups)
     assert (wide.name, wide.classes, thin.name, thin.classes) == ("wide", 1, "thin", 2)
     assert (thin.base, thin.other) == pytest.approx((0.16, 0.31))
@@ -118,5 +118,9 @@ def test_the_tool_writes_a_table_for_classes_and_for_each_grouping(
     said = capsys.readouterr().out
     assert "| red flag | 50.0 | +25.0 |" in said
     assert "| colour far away (4) | 50.0 | +6.2 |" in said
+    assert per_class.main([str(path), "--base", "small", "--against", "larg"]) == 2
+    assert "Did you mean 'large'" in capsys.readouterr().err
     assert per_class.main([str(path), "--base", "smal"]) == 2
     assert "Did you mean 'small'" in capsys.readouterr().err
+    assert per_class.main([str(tmp_path / "none.json"), "--base", "small"]) == 2
+    assert "cannot read" in capsys.readouterr().err

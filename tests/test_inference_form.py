@@ -27,6 +27,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "likeness": {"adjacency": "data"},
     "joint graph": {"joint_graph": True},
     "no residual": {"residual": False},
+    "no dilated pair": {"dilations": ((0, 1), (0, 0), (2,))},
     "no graph": {"sgcn": (None, None, None)},
     "three steps": {"steps": 3},
     "plain head": {"aspp": False},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from mfpnet.checkpoint import save_weights
 from mfpnet.cli import main
 from mfpnet.deployed import Deployed
 from mfpnet.draw import legend_entries
+from mfpnet.errors import MfpnetError
+from mfpnet.export_sources import warn_of_left_out
 from mfpnet.grouping import Objects
 from mfpnet.instance_drawing import instance_overlay
 from mfpnet.instance_scores import object_labels
@@ -168,3 +171,26 @@ def test_a_name_is_drawn_once_where_it_fits(monkeypatch: pytest.MonkeyPatch) -> 
         instance_overlay(grey, labels, objects, CAMVID.palette, CAMVID.classes)
         found.append(sum(names))
     assert found == [1, 1, 0]
+
+
+def test_an_export_tells_what_it_leaves_out(capsys: pytest.CaptureFixture[str]) -> None:
+    warn_of_left_out(INFO)
+    assert capsys.readouterr().err == ""
+    warn_of_left_out(dataclasses.replace(INFO, things=CAMVID.things))
+    said = capsys.readouterr().err
+    assert "tell objects apart (car, pedestrian, bicyclist), and a file does not" in said
+
+
+def test_a_file_is_not_asked_for_objects(exported: Callable[..., Path]) -> None:
+    predictor = Predictor(exported("onnx", size=(64, 96)), device="cpu")
+    assert predictor.predict(picture(64, 96)).objects is None
+    with pytest.raises(MfpnetError, match="tells no objects apart: give the weights"):
+        predictor.engine.maps(picture(64, 96))
+
+
+def test_a_card_tells_which_objects_are_told_apart(
+    weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["info", str(weights)])
+    assert "car, pedestrian, bicyclist" in capsys.readouterr().out

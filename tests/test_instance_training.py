@@ -173,7 +173,7 @@ def test_an_older_config_has_no_instances(tmp_path: Path) -> None:
 def test_data_without_instances_is_refused() -> None:
     """Several data sets as one have none."""
     config = dataclasses.replace(CONFIG, extra=(STREETS,))
-    with pytest.raises(MfpnetError, match=r"--instances needs data .*synthetic has label maps only"):
+    with pytest.raises(MfpnetError, match=r"--instances needs data .*has label maps only"):
         check_config(config)
     with pytest.raises(MfpnetError, match="label maps only"):
         load_frames(open_joined((STREETS, STREETS)), torch.device("cpu"), instances=True)

@@ -52,6 +52,7 @@ SWITCHES: list[tuple[str, Any, str]] = [
     ("aspp_dilations", (3, 5), r"head\."),
     ("aspp_dilations", (1, 2, 3), r"none$"),
     ("head_channels", 20, r"head\.|classifier\."),
+    ("dilations", ((0, 2, 4), (2, 4, 8), (4, 8, 16)), r"(en|de)coder\.0\.brms\.0\.dilated"),
     ("dilations", ONE_EACH, r"(en|de)coder\.\d\.brms\.[12]\."),
     ("dilations", SIX_EACH, r"(en|de)coder\.\d\.brms\.[345]\."),
     ("stem_convs", 1, r"initial\.[12]\."),

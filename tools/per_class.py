@@ -1,7 +1,8 @@
-"""Where a small network loses to others: tables per class and per group of classes, in Markdown.
+r"""Where a small network loses to others: tables per class and per group of classes, in Markdown.
 
     python tools/per_class.py results/large-shapes60.json --base mfpnet_fast
-    python tools/per_class.py results/large-camvid.json --base mfpnet_fast --root CAMVID
+    python tools/per_class.py results/ablation-components.json results/large-camvid.json \
+        --base mfpnet_fast --against mfpnet.peers:segformer_b0 --root CAMVID
 
 The records are those of `mfpnet ablate`, of one recipe on one data set. A difference below twice
 the baseline's spread over its seeds is in brackets: it is not resolved.
@@ -10,7 +11,6 @@ the baseline's spread over its seeds is in brackets: it is not resolved.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,18 +28,22 @@ from mfpnet.class_differences import (
 from mfpnet.class_groups import Groupings, groupings_of
 from mfpnet.data_source import DataSource
 from mfpnet.errors import MfpnetError
+from mfpnet.files import read_json
 from mfpnet.sources import open_dataset
 from results_tables import percent, table
 
 
-def report(rows: Sequence[Row], base: str, groupings: Groupings) -> str:
-    """All tables, each baseline against every other network of the rows.
+def report(
+    rows: Sequence[Row], base: str, groupings: Groupings, against: Sequence[str] = ()
+) -> str:
+    """All tables: the baseline, and what some other networks of the rows, or all, are better by.
 
     Raises:
-        MfpnetError: there is no such baseline, or classes differ.
+        MfpnetError: there is no such network, or classes differ.
     """
     first = row_named(rows, base)
-    others = [row for row in rows if row["variant"] != base]
+    named = against or [row["variant"] for row in rows if row["variant"] != base]
+    others = [row_named(rows, name) for name in named]
     names = [row["variant"] for row in others]
     each = [class_differences(first, row) for row in others]
     parts = [f"{n}: {where_it_loses(found)}\n" for n, found in zip(names, each, strict=True)]
@@ -83,12 +87,14 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("records", nargs="+", type=Path)
     parser.add_argument("--base", required=True, help="the network that the others are set against")
+    parser.add_argument("--against", nargs="+", default=(), help="some of the others; else all")
     parser.add_argument("--root", help="where data on disk lies")
     given = parser.parse_args(arguments)
     try:
-        records = [json.loads(path.read_text(encoding="utf-8")) for path in given.records]
+        records = [read_json(path) for path in given.records]
         dataset = open_dataset(evaluated_source(records[0], given.root))
-        print(report(joined_rows(records), given.base, groupings_of(dataset)))
+        rows = joined_rows(records)
+        print(report(rows, given.base, groupings_of(dataset), given.against))
     except MfpnetError as error:
         print(error, file=sys.stderr)
         return error.exit_status

@@ -105,8 +105,7 @@ def gates_over(
     """The gates of each layer: (views, channels)."""
     seen: dict[str, list[Tensor]] = {name: [] for name in layers}
 
-    def note(name: str, layer: nn.Module, inputs: tuple[Tensor, ...], _: Tensor) -> None:
-        assert isinstance(layer, ChannelAttention)
+    def note(name: str, layer: ChannelAttention, inputs: tuple[Tensor, ...], _: Tensor) -> None:
         seen[name].append(layer.gates(inputs[0])[0, :, 0, 0])
 
     with torch.no_grad(), ExitStack() as hooks:

@@ -44,14 +44,12 @@ class ScoreDifference:
 
 
 def class_differences(base: Row, other: Row) -> list[ScoreDifference]:
-    """Of each class, in the record's order; one that a network has no score of is left out.
+    """Of each class, in the record's order; one that any run has no score of is left out.
 
     Raises:
         MfpnetError: the two were scored in different classes.
     """
-    names = _classes(base, other)
-    found = [_difference(name, [name], base, other) for name in names]
-    return [each for each in found if each]
+    return [_difference(name, [name], base, other) for name in _scored(base, other)]
 
 
 def grouped_differences(base: Row, other: Row, groups: Mapping[str, str]) -> list[ScoreDifference]:
@@ -66,12 +64,11 @@ def grouped_differences(base: Row, other: Row, groups: Mapping[str, str]) -> lis
         MfpnetError: as above, or a class has no group.
     """
     members: dict[str, list[str]] = {}
-    for name in _classes(base, other):
+    for name in _scored(base, other):
         if name not in groups:
             raise unknown_name("class with a group", name, groups)
         members.setdefault(groups[name], []).append(name)
-    found = [_difference(group, names, base, other) for group, names in members.items()]
-    return [each for each in found if each]
+    return [_difference(group, names, base, other) for group, names in members.items()]
 
 
 def row_named(rows: Sequence[Row], variant: str) -> Row:
@@ -97,28 +94,22 @@ def where_it_loses(differences: Iterable[ScoreDifference]) -> str:
     return f"It loses {len(lost)} of {len(found)} classes{named}, wins {won}; {rest} not resolved."
 
 
-def _classes(base: Row, other: Row) -> list[str]:
-    names = list(base["iou_per_class"][0])
-    if set(names) != set(other["iou_per_class"][0]):
+def _scored(base: Row, other: Row) -> list[str]:
+    """The classes of which every run has a score."""
+    runs = [*base["iou_per_class"], *other["iou_per_class"]]
+    if any(set(run) != set(runs[0]) for run in runs):
         raise MfpnetError(
             f"{base['variant']} and {other['variant']} were scored in different classes: compare "
             f"records of the same data."
         )
-    return names
+    return [name for name in runs[0] if all(run[name] is not None for run in runs)]
 
 
-def _difference(name: str, classes: Sequence[str], base: Row, other: Row) -> ScoreDifference | None:
-    small, large = (_per_seed(row, classes) for row in (base, other))
-    if not small or not large:
-        return None
+def _difference(name: str, classes: Sequence[str], base: Row, other: Row) -> ScoreDifference:
+    small, large = (
+        [statistics.fmean(seed[each] for each in classes) for seed in row["iou_per_class"]]
+        for row in (base, other)
+    )
     spread = statistics.stdev(small) if len(small) > 1 else None
     means = statistics.fmean(small), statistics.fmean(large)
     return ScoreDifference(name, len(classes), *means, spread)
-
-
-def _per_seed(row: Row, classes: Sequence[str]) -> list[float]:
-    """The mean over the classes that each seed has a score of."""
-    seeds = (
-        [seed[name] for name in classes if seed[name] is not None] for seed in row["iou_per_class"]
-    )
-    return [statistics.fmean(scores) for scores in seeds if scores]

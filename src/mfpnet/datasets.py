@@ -56,17 +56,19 @@ def instances_of(dataset: Dataset) -> Callable[[int], Instances] | None:
     return found
 
 
-def check_instances(dataset: Dataset) -> None:
-    """Make sure that an instance head can learn from the data.
+def check_instances(dataset: Dataset) -> Callable[[int], Instances]:
+    """As `instances_of`, of data that an instance head is to learn from.
 
     Raises:
         MfpnetError: its objects are not told apart.
     """
-    if instances_of(dataset) is None or not dataset.labels.things:
+    found = instances_of(dataset)
+    if found is None or not dataset.labels.things:
         raise MfpnetError(
             f"--instances needs data that tells one object from the next, and {dataset.name} has "
             f"label maps only: train on --data synthetic, or leave out --instances."
         )
+    return found
 
 
 def load_checked(dataset: Dataset, index: int) -> tuple[Raster, Labels]:

@@ -41,7 +41,10 @@ class _Pooled(nn.Sequential):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        return super().forward(features).expand(-1, -1, *spatial_size(features))
+        pooled = features
+        for layer in self:
+            pooled = layer(pooled)
+        return pooled.expand(-1, -1, *spatial_size(features))
 
 
 class AtrousPyramid(nn.Module):

@@ -54,7 +54,8 @@ class EagerEngine:
         self.network = network.to(self.device).eval()
         own = isinstance(self.network, MFPNet)
         self._form = to_inference_form(self.network) if own else self.network
-        self.finds_instances = bool(self.info.things) and isinstance(self._form, InferenceMFPNet)
+        has_head = isinstance(self._form, InferenceMFPNet) and self._form.instances is not None
+        self.finds_instances = has_head and bool(self.info.things)
         self._mean = torch.tensor(self.info.mean, device=self.device)
         self._std = torch.tensor(self.info.std, device=self.device)
 

@@ -15,7 +15,6 @@ from mfpnet.datasets import (
     Dataset,
     check_instances,
     fingerprint,
-    instances_of,
     load_checked,
     pixel_counts,
 )
@@ -119,9 +118,7 @@ def load_frames(
     """
     if len(dataset) == 0:
         raise MfpnetError(f"{dataset.name} {dataset.split} has no frames.")
-    if instances:
-        check_instances(dataset)
-    apart = instances_of(dataset) if instances else None
+    apart = check_instances(dataset) if instances else None
     images: list[Raster] = []
     targets: list[Labels | Codes] = []
     names, album = {}, Album()
@@ -137,9 +134,8 @@ def load_frames(
         image, target = resize_image(image, wanted), resize_labels(target, wanted)
         counts += pixel_counts(target, dataset.labels.num_classes)
         images.append(image)
-        targets.append(
-            pixel_codes(target, resize_labels(apart(index), wanted)) if apart else target
-        )
+        numbers = apart and resize_labels(apart(index), wanted)
+        targets.append(target if numbers is None else pixel_codes(target, numbers))
         if on_frame:
             on_frame(index + 1)
     mean, std = _statistics(images)

@@ -74,7 +74,8 @@ def _title(graph: Mapping[str, Any], scale: Mapping[str, Any], count: int) -> st
     return (
         f"{graph['graph']}, stage {scale['stage']} (stride {scale['stride']}, {graph['form']}): "
         f"{scale['effective_nodes_of_the_picture']:.1f} of {count} nodes in effect, "
-        f"{scale['effective_nodes_of_a_pixel']:.1f} at a pixel{left_out}"
+        f"{scale['effective_nodes_of_a_pixel']:.1f} at a pixel{left_out}. Each map: the node, its "
+        f"share of the picture, the labels that change with it off"
     )
 
 

@@ -124,7 +124,7 @@ def hole_warning(stage: dict[str, Any]) -> str:
     """What is wrong with a stage that has holes, and what to do."""
     schedule, seen = "-".join(map(str, stage["dilations"])), stage[_WHOLE]
     return (
-        f"stage {stage['stage']}, dilations {schedule}: a pixel sees {100 * seen['coverage']:.1f} %"
+        f"Stage {stage['stage']}, dilations {schedule}: a pixel sees {100 * seen['coverage']:.1f} %"
         f" of its field of {seen['field_stage_pixels']}x{seen['field_stage_pixels']}, in a grid:"
         f" begin with smaller dilations, as in 4-8-16, so that the BRMs fill each other's holes."
     )
@@ -173,14 +173,14 @@ def _agrees(function: Any, paths: Paths, channels: int) -> bool:
 
 def _lines(stages: Sequence[dict[str, Any]], others: dict[str, Any]) -> tuple[str, ...]:
     told = [
-        f"stage {stage['stage']}, dilations {'-'.join(map(str, stage['dilations']))}: whole BRMs"
-        f" see {_told(stage[_WHOLE])}; the dilated convolutions alone {_told(stage[_ALONE])}"
+        f"Stage {stage['stage']}, dilations {'-'.join(map(str, stage['dilations']))}: whole BRMs"
+        f" see {_told(stage[_WHOLE])}; the dilated convolutions alone {_told(stage[_ALONE])}."
         for stage in stages
     ]
     agree = all(stage["confirmed_by_gradient"] for stage in stages)
-    told.append(f"the gradient {'confirms' if agree else 'does NOT confirm'} every count")
+    told.append(f"The gradient {'confirms' if agree else 'does NOT confirm'} every count.")
     holes = [name for name, schedule in others.items() if schedule["holes"]]
-    told.append(f"with other dilations: holes at {', '.join(holes) or 'none of those tried'}")
+    told.append(f"With other dilations: holes at {', '.join(holes) or 'none of those tried'}.")
     return tuple(told)
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from mfpnet import graph
+from mfpnet.inference_graph import inference_graphs
 from mfpnet.instance_head import InstanceHead
 from mfpnet.layers import (
     ChannelAttention,
@@ -28,7 +28,7 @@ from mfpnet.layers import (
     resize,
     spatial_size,
 )
-from mfpnet.model import ASPP, SGCN, Downsampling, MFPNet
+from mfpnet.model import ASPP, Downsampling, MFPNet
 from mfpnet.variants import Network
 
 
@@ -56,7 +56,7 @@ class InferenceMFPNet(nn.Module):
         self.initial = nn.Sequential(*(_folded(layer) for layer in model.initial))
         self.entries = nn.ModuleList(_entry(entry) for entry in model.entries)
         self.encoder = nn.ModuleList(_Block(block) for block in model.encoder)
-        self.graphs = _graphs(model.graphs)
+        self.graphs = inference_graphs(model.graphs)
         self.decoder = nn.ModuleList(_Block(block) for block in model.decoder)
         self.exits = nn.ModuleList(_folded(layer) for layer in model.exits)
         self.head = _Head(model.head) if isinstance(model.head, ASPP) else _folded(model.head)
@@ -183,7 +183,8 @@ class _BRM(nn.Module):
         self.attention = (
             _Attention(attention) if isinstance(attention, ChannelAttention) else nn.Identity()
         )
-        self.dilated = _depthwise_pair(brm.dilated)
+        pair = brm.dilated
+        self.dilated = _depthwise_pair(pair) if isinstance(pair, FactorisedConv) else nn.Identity()
         self.expand = fuse_conv_bn_eval(*_parts(brm.expand))
         self.activation = _leaky(brm.activation)
 
@@ -229,72 +230,6 @@ class _Attention(nn.Module):
         pooled = self.gathered(features.mean(dim=(2, 3), keepdim=True))
         pooled = pooled.view(batch, 1, channels, 1)
         return features * torch.sigmoid(self.conv(pooled)).view(batch, channels, 1, 1)
-
-
-def _graphs(boxes: nn.Module) -> nn.Module:
-    """In place, each box in its inference form; a joint graph stays as it is."""
-    if isinstance(boxes, nn.ModuleList):
-        for index, box in enumerate(boxes):
-            boxes[index] = _graph(box)
-    return boxes
-
-
-def _graph(box: nn.Module) -> nn.Module:
-    """Controls and graphs that the nodes decide about are seldom deployed: they stay as they are.
-
-    Of the latter the matrices cannot be merged, because the adjacency is made between them.
-    """
-    return _Graph(box) if isinstance(box, SGCN) and box.kind != "data" else box
-
-
-class _Graph(nn.Module):
-    """An `SGCN` whose matrices work on the nodes.
-
-    Projecting and reprojecting are linear, so the 1x1 convolutions on either side of them can be
-    applied to the N nodes instead of the HW pixels. A pixel's assignment sums to 1 over the nodes,
-    so the bias can be added there too.
-    """
-
-    def __init__(self, box: SGCN) -> None:
-        super().__init__()
-        self.form, self.score, self.gathered = box.form, box.score, Gathered()
-        fuse = fuse_conv_bn_eval(*_parts(box.fuse))
-        embed = box.embed.weight.data.flatten(1).T
-        expand = fuse.weight.data.flatten(1).T
-        mixing = _mixing(box)
-        if box.form == "simple":
-            first, second = embed @ box.weight.data @ expand, torch.empty(0)
-        else:
-            first, second = embed @ box.weight.data, expand
-        for name, value in (("mixing", mixing), ("first", first), ("second", second)):
-            self.register_buffer(name, value.contiguous())
-        self.register_buffer("bias", cast("Tensor", fuse.bias).data.clone())
-
-    def propagate(self, nodes: Tensor) -> Tensor:
-        """Nodes of the input's features (B, N, C) -> what each adds to its pixels (B, N, C)."""
-        mixing, first = cast("Tensor", self.mixing), cast("Tensor", self.first)
-        if self.form == "simple":
-            moved = torch.matmul(mixing, torch.matmul(nodes, first))
-        else:
-            values = torch.matmul(nodes, first)
-            moved = torch.relu(values - torch.matmul(mixing, values)) @ cast("Tensor", self.second)
-        return moved + cast("Tensor", self.bias)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """(B, C, H, W) -> (B, C, H, W)."""
-        pixels = features.flatten(2)
-        assignment = graph.assign(self.score(features).flatten(2))
-        nodes = self.propagate(self.gathered(graph.project(assignment, pixels)))
-        return features + graph.reproject(assignment, nodes).view_as(features)
-
-
-def _mixing(box: SGCN) -> Tensor:
-    """What the nodes are multiplied by, (N, N)."""
-    if box.kind == "none":
-        return torch.eye(box.score.out_channels, device=box.weight.device)
-    adjacency = graph.row_stochastic(box.adjacency.data)
-    simple = box.form == "simple"
-    return torch.linalg.matrix_power(adjacency, box.steps) if simple else adjacency
 
 
 class _Head(nn.Module):

@@ -9,12 +9,15 @@ from typing import Any
 
 import torch
 
+from mfpnet.attention_study import attention_study
 from mfpnet.backends import is_exported
 from mfpnet.canvas import check_drawable, new_figure, save_figure
 from mfpnet.checkpoint import find_weights, load_model, read_info
 from mfpnet.errors import MfpnetError, unknown_name
 from mfpnet.foreign import is_foreign
+from mfpnet.graph_study import graph_study
 from mfpnet.gridding import gridding
+from mfpnet.long_range import long_range
 from mfpnet.model import MFPNet
 from mfpnet.receptive_field import receptive_field
 from mfpnet.records import environment
@@ -26,6 +29,9 @@ STUDIES: dict[str, Callable[[MFPNet, Picture], Study]] = {
     "residuals": residuals,
     "receptive-field": receptive_field,
     "gridding": gridding,
+    "attention": attention_study,
+    "graph": graph_study,
+    "long-range": long_range,
 }
 
 
@@ -56,7 +62,7 @@ def inspect(
         torch.set_num_threads(threads)
     studies = STUDIES | {"residuals": partial(residuals, steps=steps)}
     found = []
-    for name in only or STUDIES:
+    for name in dict.fromkeys(only or STUDIES):
         told(name)
         found.append(studies[name](network, picture))
     return found

@@ -23,7 +23,7 @@ class StudyOptions:
     target: File = None
     """Mask of the picture: the class index of each pixel."""
     only: Annotated[tuple[str, ...], arg(metavar="NAME [NAME ...]", help_behavior_hint="")] = ()
-    """Some studies (residuals, receptive-field, gridding, ...)."""
+    """Some studies: residuals, receptive-field, gridding, attention, graph, long-range."""
     steps: Annotated[int, arg(metavar="N")] = 30
     """Training steps of each small network of the study of residuals."""
     out: Annotated[

@@ -36,7 +36,8 @@ def inspect(options: StudyOptions) -> int:
     else:
         picture = drawn_picture(network)
     if picture.unlabelled:
-        warn(f"{picture.unlabelled}: what needs classes is not measured")
+        instead = "the network's own prediction stands in, or nothing is measured"
+        warn(f"{picture.unlabelled}: {instead}")
     studies = inspect(
         network,
         picture,

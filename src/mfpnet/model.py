@@ -66,7 +66,10 @@ class Downsampling(nn.Module):
 
 
 class BRM(nn.Module):
-    """Bottleneck residual module: (B, C, H, W) -> (B, C, H, W), working on C/2 channels."""
+    """Bottleneck residual module: (B, C, H, W) -> (B, C, H, W), working on C/2 channels.
+
+    Of dilation 0, it has no dilated convolutions at all.
+    """
 
     def __init__(
         self, channels: int, dilation: int, *, attention: bool, residual: bool = True
@@ -77,7 +80,9 @@ class BRM(nn.Module):
         self.reduce = conv_bn_prelu(channels, half, 3)
         self.local = FactorisedConv(half)
         self.attention = ChannelAttention() if attention else nn.Identity()
-        self.dilated = FactorisedConv(half, dilation=dilation, depthwise=True)
+        self.dilated = (
+            FactorisedConv(half, dilation=dilation, depthwise=True) if dilation else nn.Identity()
+        )
         self.expand = nn.Sequential(convolution(half, channels, 1), nn.BatchNorm2d(channels))
         self.activation = PReLU()
 

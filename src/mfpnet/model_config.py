@@ -20,7 +20,8 @@ class MFPNetConfig:
         stem_convs: 3x3 convolutions in it, the first with stride 2.
         channels: width of each stage.
         strides: pixels of the image per pixel of each stage.
-        dilations: for each stage, the dilation of each of its BRMs; the decoder mirrors them.
+        dilations: for each stage, the dilation of each of its BRMs, 0 for none; the decoder mirrors
+            them.
         attention: channel attention inside each BRM.
         residual: the residual connection of each BRM.
         block_residual: the residual connection around each block of BRMs.

@@ -93,12 +93,12 @@ def sample_pixels(
 ) -> list[Pixel]:
     """Pixels that are predicted as what they are, in turn from each class that there is.
 
-    Where not a single one is right, any pixels of any class.
+    Where not a single one is right, in turn from each class that is predicted.
     """
-    right = (predicted == classes) if (predicted == classes).any() else classes < num_classes
+    right = predicted == classes if (predicted == classes).any() else np.True_
     generator = np.random.default_rng(seed)
-    places = {c: np.argwhere(right & (classes == c)) for c in range(num_classes)}
-    queues = [generator.permutation(each)[:number] for each in places.values() if len(each)]
+    places = [np.argwhere(right & (predicted == c)) for c in range(num_classes)]
+    queues = [generator.permutation(each)[:number] for each in places if len(each)]
     turns = (queue[turn] for turn in range(number) for queue in queues if turn < len(queue))
     return [(int(row), int(column)) for row, column in turns][:number]
 

@@ -144,8 +144,9 @@ def _identity_warnings(blocks: Sequence[Row]) -> Iterator[str]:
         if idle:
             which = ", ".join(map(str, idle))
             yield (
-                f"{block['block']}, BRM {which}: adds less than {100 * IDENTITY:.0f} % of its"
-                f" input, nearly the identity: try fewer BRMs in this block, or a longer training."
+                f"{block['block'].capitalize()}, BRM {which}: adds less than {100 * IDENTITY:.0f} %"
+                f" of its input, nearly the identity: try fewer BRMs in this block, or a longer"
+                f" training."
             )
 
 
@@ -156,7 +157,7 @@ def _training_line(row: Row) -> str:
     brms = f"{row['brms_per_block']} BRM{'s' * (row['brms_per_block'] != 1)} a block"
     return (
         f"{brms}: gradient of the first over that of the last BRM at the start {ratios[0]} with"
-        f" residuals, {ratios[1]} without; loss reached {losses[0]} and {losses[1]}"
+        f" residuals, {ratios[1]} without; loss reached {losses[0]} and {losses[1]}."
     )
 
 
@@ -166,6 +167,7 @@ def _number(value: float | None) -> str:
 
 def _block_lines(blocks: Sequence[Row]) -> Iterator[str]:
     ratios = [brm["f_over_x"] for block in blocks for brm in block["brms"]]
-    yield f"|F(x)|/|x| of the BRMs: {min(ratios):.2f} to {max(ratios):.2f}; below 0.05 is idle"
+    least, most = min(ratios), max(ratios)
+    yield f"|F(x)|/|x| of the BRMs: {least:.2f} to {most:.2f}; below {IDENTITY} is idle."
     changes = ", ".join(f"{block['block']} {block['change']:.2f}" for block in blocks)
-    yield f"|F(x) - x|/|x| of the blocks, 0 where all BRMs add nothing: {changes}"
+    yield f"|F(x) - x|/|x| of the blocks, 0 where all BRMs add nothing: {changes}."

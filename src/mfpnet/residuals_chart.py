@@ -68,7 +68,7 @@ def _draw_steps(axes: Axes, row: Mapping[str, Any]) -> None:
 def _titled(axes: Axes, row: Mapping[str, Any], below: str) -> None:
     count = row["brms_per_block"]
     axes.set_xlabel(below, color=INK, fontsize=9)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params(axis="x", integer=True)
     tidy(axes, f"{count} BRM{'s' * (count != 1)} a block", grid="both")
 
 

@@ -41,8 +41,8 @@ def data_source(choice: DataChoice, split: str) -> DataSource:
         return _own_folder(choice, split)
     if choice.root and choice.data not in ON_DISK:
         raise MfpnetError(
-            f"--root goes with data on disk ({', '.join(ON_DISK)}), and the data is {choice.data} "
-            f"(the default): give --data too, or leave out --root."
+            f"--root goes with data on disk ({', '.join(ON_DISK)}), and the data is {choice.data}, "
+            f"which is drawn: give other --data, or leave out --root."
         )
     if choice.channels != AUTO:
         raise MfpnetError(f"--channels is of folders of your own, and {choice.data} is RGB.")

@@ -136,7 +136,8 @@ class ShapeCanvas:
         light = 1 + slope[0] * rows[:, None] + slope[1] * columns
         noise = 6 * self.rng.standard_normal((height, width), dtype=np.float32)
         picture = self.colours * light[..., None] + noise[..., None]
-        return np.clip(picture, 0, 255).astype(np.uint8)
+        seen: Image = np.clip(picture, 0, 255).astype(np.uint8)
+        return seen
 
     def _around(self, spot: Spot) -> tuple[tuple[slice, slice], Floats, Floats]:
         """The window that holds a spot, and its pixels' offsets from the middle."""

@@ -63,8 +63,8 @@ PATTERNS: dict[str, Pattern] = {
 
 
 def _star(y: Floats, x: Floats) -> Mask:
-    angle = np.arctan2(x, -y)
-    point = np.abs(_part(angle * (5 / (2 * np.pi)) + 0.5) - 0.5) * 2
+    angle: Floats = np.arctan2(x, -y) * np.float32(5 / (2 * np.pi))
+    point = np.abs(_part(angle + np.float32(0.5)) - 0.5) * 2
     inside: Mask = np.hypot(y, x) < 1.0 - 0.58 * point
     return inside
 

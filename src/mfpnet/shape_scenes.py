@@ -55,7 +55,7 @@ def draw_shapes(seed: int, size: tuple[int, int] = (ROWS, COLUMNS)) -> tuple[Ima
 def _grounds(canvas: ShapeCanvas, sky: float) -> float:
     """Three different ones, one below the other, with uneven edges; the row of the lowest edge."""
     rng, (height, width) = canvas.rng, canvas.size
-    edges = [0.0, *(height * rng.uniform((0.26, 0.58), (0.36, 0.68))).tolist()]
+    edges: list[float] = [0.0, *(height * rng.uniform((0.26, 0.58), (0.36, 0.68))).tolist()]
     kinds = rng.choice(len(GROUNDS), 3, replace=False, p=_shares(CLASSES[: len(GROUNDS)])).tolist()
     columns = np.linspace(0, 1, width, dtype=np.float32)
     for place, (number, edge) in enumerate(zip(kinds, edges, strict=True)):

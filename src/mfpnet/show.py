@@ -161,6 +161,7 @@ def show_card(title: str, card: Mapping[str, Any]) -> None:
         **({"went on from": card["started_from"]} if card["started_from"] else {}),
         **({"taught by": ", ".join(card["taught_by"])} if card["taught_by"] else {}),
         "frames": f"{_cell('size', card['input_size'])}, larger ones are scaled down",
+        **({"tells apart": ", ".join(card["things"])} if card.get("things") else {}),
         **(_card_interface(card) if "backend" in card else _card_parameters(card)),
         "file": f"{card['bytes'] / 1e6:.2f} MB",
         "mIoU": _card_score(card),

@@ -83,8 +83,10 @@ _DEPTH: dict[str, Changes] = {
     },
 }
 
-# Each schedule names all three stages; the baseline has (1, 2, 4), (2, 4, 8), (4, 8, 16).
+# Each schedule names all three stages; the baseline has (1, 2, 4), (2, 4, 8), (4, 8, 16). None has
+# no dilated convolutions, 1-1-1 has them without a dilation.
 _DILATION: dict[str, Changes] = {
+    "dilation-none": {"dilations": ((0, 0, 0),) * 3},
     "dilation-1-1-1": {"dilations": ((1, 1, 1),) * 3},
     "dilation-halved": {"dilations": ((1, 1, 2), (1, 2, 4), (2, 4, 8))},
     "dilation-doubled": {"dilations": ((2, 4, 8), (4, 8, 16), (8, 16, 32))},
