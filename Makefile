@@ -8,6 +8,10 @@ PEERS_READY := .venv/.installed-peers
 WEIGHTS ?= mfpnet_fast_camvid
 OUT ?=
 OPTIONS ?=
+# Each takes 1 GB and one thread; the tests of a file share what they made, so they stay together.
+WORKERS ?= 2
+PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n $(WORKERS) \
+	--dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all check fix clean bench-tensorflow export-litert export-executorch
@@ -19,10 +23,10 @@ demo: $(DEMO_READY) ## install into .venv and show the network at work
 	$(BIN)/mfpnet demo
 
 test: check ## what CI runs: check, then the tests
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-all: check $(PEERS_READY) ## the same with the slow tests
-	$(BIN)/python -m pytest -m ""
+	$(PYTEST) -m ""
 
 check: $(TEST_READY) ## format, lint and types; changes nothing
 	$(BIN)/ruff format --check .

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mfpnet.labels import CAMVID
-from mfpnet.pictures import Image, write_png
-from mfpnet.scenes import draw_scene
+from mfpnet.pixels.pictures import Image, write_png
+from mfpnet.synthetic.scenes import draw_scene
 
 Ids = npt.NDArray[np.uint8]
 Cities = Mapping[str, int]

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import PIL.Image
 
-from mfpnet.import_options import ImportOptions
-from mfpnet.importing import import_labels
-from mfpnet.pictures import Labels, read_labels
+from mfpnet.importers.importing import import_labels
+from mfpnet.options.importing import ImportOptions
+from mfpnet.pixels.pictures import Labels, read_labels
 
 SQUARE = [2.0, 2.0, 10.0, 2.0, 10.0, 8.0, 2.0, 8.0]
 SIZE = (24, 32)

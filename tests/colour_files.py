@@ -10,8 +10,8 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from mfpnet.manifest import MANIFEST_KEY, Manifest, Output, Pixels
-from mfpnet.pictures import Image
+from mfpnet.pixels.pictures import Image
+from mfpnet.runtimes.manifest import MANIFEST_KEY, Manifest, Output, Pixels
 from samples import INFO
 
 CLASSES = len(INFO.classes)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mfpnet.manifest import Output, Pixels
+from mfpnet.runtimes.manifest import Output, Pixels
 from samples import short_network
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -71,6 +71,11 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         return made(format, size, precision, output, pixels, batch)
 
     return file_of
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest comes first, so that no process waits at the end for it alone."""
+    items.sort(key=lambda item: item.path.name != "test_tutorial.py")
 
 
 def skip_reasons(config: pytest.Config) -> Counter[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 
-from mfpnet.streets import SyntheticStreets
+from mfpnet.synthetic.streets import SyntheticStreets
 
 # Sky, ground, things; void.
 GROUPS = {0: 1, 3: 2, 4: 2, 8: 3, 9: 3, 10: 3, 11: 255}

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from mfpnet.canvas import new_figure
 from mfpnet.model import MFPNet
-from mfpnet.scenes import draw_scene
-from mfpnet.study import Picture, Study
+from mfpnet.studies.study import Picture, Study
+from mfpnet.synthetic.scenes import draw_scene
+from mfpnet.views.canvas import new_figure
 from samples import INFO, tiny_network
 
 

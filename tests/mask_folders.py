@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import PIL.Image
 
-from mfpnet.pairs import Pair
+from mfpnet.data.pairs import Pair
 
 SIZE = (48, 64)
 Array = npt.NDArray[np.uint8 | np.uint16]

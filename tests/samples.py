@@ -14,16 +14,16 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
-from mfpnet.data_source import DataSource
+from mfpnet.data.source import DataSource
 from mfpnet.foreign import ForeignNetwork
 from mfpnet.info import ModelInfo
 from mfpnet.labels import CAMVID
 from mfpnet.model import MFPNet
 from mfpnet.model_config import MFPNetConfig
 from mfpnet.recipes import Recipe
-from mfpnet.runs import RunConfig
-from mfpnet.scenes import draw_scene
 from mfpnet.suites import VARIANTS
+from mfpnet.synthetic.scenes import draw_scene
+from mfpnet.training.runs import RunConfig
 
 TINY = MFPNetConfig(
     num_classes=11,
@@ -119,6 +119,6 @@ def small_and_fast() -> Iterator[pytest.MonkeyPatch]:
     threads = torch.get_num_threads()
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(VARIANTS, "tiny", TINY)
-        patch.setattr("mfpnet.streets.draw_scene", functools.cache(draw_scene))
+        patch.setattr("mfpnet.synthetic.streets.draw_scene", functools.cache(draw_scene))
         yield patch
     torch.set_num_threads(threads)

@@ -13,18 +13,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mfpnet import ablation_cell, ablation_costs
-from mfpnet.ablation_cell import data_version
-from mfpnet.ablation_chart import differences
-from mfpnet.ablation_rows import compared, joined_rows, row_of
+from mfpnet.ablations import cell as ablation_cell
+from mfpnet.ablations import costs as ablation_costs
+from mfpnet.ablations.cell import data_version
+from mfpnet.ablations.chart import differences
+from mfpnet.ablations.rows import compared, joined_rows, row_of
 from mfpnet.cli import main
 from mfpnet.errors import MfpnetError
 from mfpnet.known_recipes import RECIPES
-from mfpnet.latency import interleaved_medians
 from mfpnet.model import MFPNet
 from mfpnet.recipes import Recipe
-from mfpnet.streets import SyntheticStreets
+from mfpnet.runtimes.latency import interleaved_medians
 from mfpnet.suites import ABLATIONS, SUITES, VARIANTS
+from mfpnet.synthetic.streets import SyntheticStreets
 from mfpnet.train import train
 from samples import TINY as NARROW
 

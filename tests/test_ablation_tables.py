@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import ablation_tables
-from mfpnet.ablation_rows import compared, joined_rows
+from mfpnet.ablations.rows import compared, joined_rows
 from mfpnet.suites import suite_of
 from results_tables import rewritten
 

@@ -7,12 +7,12 @@ import numpy.typing as npt
 import PIL.Image
 import pytest
 
-from mfpnet.ade20k import Ade20k
-from mfpnet.ade20k_labels import ADE20K
-from mfpnet.data_source import DataSource
-from mfpnet.datasets import load_checked
+from mfpnet.data.ade20k import Ade20k
+from mfpnet.data.ade20k_labels import ADE20K
+from mfpnet.data.datasets import load_checked
+from mfpnet.data.source import DataSource
 from mfpnet.errors import MfpnetError
-from mfpnet.pictures import write_png
+from mfpnet.pixels.pictures import write_png
 from mfpnet.sources import open_dataset
 
 SIZE = (32, 40)

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from mfpnet import writing
-from mfpnet.appended import write_with_manifest
-from mfpnet.deployed import Deployed
 from mfpnet.errors import MfpnetError
-from mfpnet.manifest import Manifest, manifest_in_zip
-from mfpnet.scenes import draw_scene
-from mfpnet.tracing import trace
+from mfpnet.exporting import writing
+from mfpnet.exporting.deployed import Deployed
+from mfpnet.exporting.tracing import trace
+from mfpnet.runtimes.appended import write_with_manifest
+from mfpnet.runtimes.manifest import Manifest, manifest_in_zip
+from mfpnet.synthetic.scenes import draw_scene
 from samples import INFO, modest_network, short_network
 
 CONTENT = b"TFL3" + bytes(range(256))

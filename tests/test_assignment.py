@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mfpnet.assignment import (
+from mfpnet.studies.assignment import (
     chosen_nodes,
     effective_number,
     grid_cells,

@@ -7,17 +7,17 @@ import torch
 from torch import Tensor
 
 from inspected import drawn, left_as_it_was, one_stage, street, watched
-from mfpnet.attention_study import (
+from mfpnet.errors import MfpnetError
+from mfpnet.layers import ChannelAttention
+from mfpnet.model import BRM
+from mfpnet.studies.attention import (
     attention_layers,
     attention_study,
     gates_over,
     held_gates,
     views_of,
 )
-from mfpnet.errors import MfpnetError
-from mfpnet.layers import ChannelAttention
-from mfpnet.model import BRM
-from mfpnet.study import Picture
+from mfpnet.studies.study import Picture
 
 
 def test_every_layer_has_its_place() -> None:

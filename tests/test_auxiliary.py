@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mfpnet.auxiliary import AuxiliaryHeads
+from mfpnet.training.auxiliary import AuxiliaryHeads
 from mfpnet.variants import create_model
 
 

@@ -20,11 +20,11 @@ from colour_files import (
     write_colour_onnx,
     write_colour_openvino,
 )
-from mfpnet import backends
-from mfpnet.backends import EXPORTED, find_exported, open_backend
 from mfpnet.errors import MfpnetError
-from mfpnet.manifest import MANIFEST_FILE, Manifest
-from mfpnet.pictures import Image
+from mfpnet.pixels.pictures import Image
+from mfpnet.runtimes import backends
+from mfpnet.runtimes.backends import EXPORTED, find_exported, open_backend
+from mfpnet.runtimes.manifest import MANIFEST_FILE, Manifest
 from samples import INFO
 
 
@@ -253,7 +253,7 @@ def test_a_bundled_file_is_found_by_its_name(
 
 
 def test_a_zip_at_the_end_of_a_file_holds_the_manifest(tmp_path: Path) -> None:
-    from mfpnet.manifest import manifest_in_zip
+    from mfpnet.runtimes.manifest import manifest_in_zip
 
     path = tmp_path / "a.tflite"
     path.write_bytes(b"TFL3" * 100)

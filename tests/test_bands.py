@@ -13,13 +13,13 @@ import PIL.Image
 import pytest
 import tifffile
 
-from mfpnet.bands import fitted, read_bands, read_header, read_view
 from mfpnet.errors import MfpnetError
-from mfpnet.pictures import find_images, read_image
-from mfpnet.pixel_format import RGB, PixelFormat, Raster, format_of
-from mfpnet.png16 import decode_png16
-from mfpnet.resizing import resize_image
-from mfpnet.rgb_view import rgb_view
+from mfpnet.pixels.bands import fitted, read_bands, read_header, read_view
+from mfpnet.pixels.format import RGB, PixelFormat, Raster, format_of
+from mfpnet.pixels.pictures import find_images, read_image
+from mfpnet.pixels.png16 import decode_png16
+from mfpnet.pixels.resizing import resize_image
+from mfpnet.pixels.rgb_view import rgb_view
 
 SIZE = (37, 53)
 

@@ -12,11 +12,11 @@ import pytest
 import torch
 
 import bench_tensorflow as bench
-from mfpnet.deployed import Deployed
 from mfpnet.errors import MfpnetError
-from mfpnet.runners import Job
-from mfpnet.scenes import draw_scene
-from mfpnet.subjects import Subject
+from mfpnet.exporting.deployed import Deployed
+from mfpnet.measuring.runners import Job
+from mfpnet.measuring.subjects import Subject
+from mfpnet.synthetic.scenes import draw_scene
 from obedient import Obedient
 from samples import short_network
 

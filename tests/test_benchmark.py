@@ -12,18 +12,18 @@ import numpy as np
 import pytest
 import torch
 
-from mfpnet import comparison, subjects
-from mfpnet.backends import file_bytes
 from mfpnet.benchmark import benchmark
 from mfpnet.checkpoint import save_weights
-from mfpnet.comparison import Plan
-from mfpnet.contenders import backend_names, contender, own_size
-from mfpnet.endtoend import STAGES
 from mfpnet.errors import MfpnetError
+from mfpnet.exporting.writing import write_exported
 from mfpnet.files import write_json
-from mfpnet.runners import ON_CPU, ON_GPU, REFERENCE, Job, Runner, Setting
-from mfpnet.subjects import Subject, subjects_of
-from mfpnet.writing import write_exported
+from mfpnet.measuring import comparison, subjects
+from mfpnet.measuring.comparison import Plan
+from mfpnet.measuring.contenders import backend_names, contender, own_size
+from mfpnet.measuring.endtoend import STAGES
+from mfpnet.measuring.runners import ON_CPU, ON_GPU, REFERENCE, Job, Runner, Setting
+from mfpnet.measuring.subjects import Subject, subjects_of
+from mfpnet.runtimes.backends import file_bytes
 from samples import INFO, small_and_fast, tiny_network
 
 CPU = torch.device("cpu")
@@ -34,9 +34,9 @@ PICTURE = np.random.default_rng(0).integers(0, 256, (1, *SIZE, 3), dtype=np.uint
 @pytest.fixture(scope="module", autouse=True)
 def _tiny() -> Iterator[None]:
     with small_and_fast() as patch:
-        patch.setattr("mfpnet.ceilings._SIDES_CPU", (256,))
-        patch.setattr("mfpnet.ceilings._COPIED_CPU", 2**22)
-        patch.setattr("mfpnet.endtoend._DRAWN_SIZE", (96, 128))
+        patch.setattr("mfpnet.measuring.ceilings._SIDES_CPU", (256,))
+        patch.setattr("mfpnet.measuring.ceilings._COPIED_CPU", 2**22)
+        patch.setattr("mfpnet.measuring.endtoend._DRAWN_SIZE", (96, 128))
         yield
 
 

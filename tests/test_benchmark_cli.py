@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mfpnet.cli import main, parse
-from mfpnet.deploy_options import BenchmarkOptions
+from mfpnet.options.deploy import BenchmarkOptions
 from samples import small_and_fast
 
 SMALL = ("benchmark", "tiny", "--size", "64x96", "--rounds", "2", "--threads", "1")
@@ -26,9 +26,9 @@ def narrow(num_classes):
 @pytest.fixture(autouse=True)
 def _tiny(tmp_path: Path) -> Iterator[None]:
     with small_and_fast() as patch:
-        patch.setattr("mfpnet.ceilings._SIDES_CPU", (256,))
-        patch.setattr("mfpnet.ceilings._COPIED_CPU", 2**22)
-        patch.setattr("mfpnet.endtoend._DRAWN_SIZE", (96, 128))
+        patch.setattr("mfpnet.measuring.ceilings._SIDES_CPU", (256,))
+        patch.setattr("mfpnet.measuring.ceilings._COPIED_CPU", 2**22)
+        patch.setattr("mfpnet.measuring.endtoend._DRAWN_SIZE", (96, 128))
         patch.chdir(tmp_path)
         yield
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from mfpnet import benchmark_view, show
-from mfpnet.benchmark_view import noise_warning, not_measured, number, show_benchmark
 from mfpnet.errors import MfpnetError
-from mfpnet.latency_chart import latency_bars
+from mfpnet.views import benchmark_view, show
+from mfpnet.views.benchmark_view import noise_warning, not_measured, number, show_benchmark
+from mfpnet.views.latency_chart import latency_bars
 
 
 def row(network: str, backend: str, ms: float, **changes: Any) -> dict[str, Any]:
@@ -173,7 +173,9 @@ def test_bars_name_every_network_and_backend(tmp_path: Path) -> None:
 def test_the_legend_stays_on_the_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("matplotlib", reason="needs the extra `plot`")
     drawn: list[Any] = []
-    monkeypatch.setattr("mfpnet.latency_chart.save_figure", lambda figure, _: drawn.append(figure))
+    monkeypatch.setattr(
+        "mfpnet.views.latency_chart.save_figure", lambda figure, _: drawn.append(figure)
+    )
     names = [f"mfpnet_fast_camvid-360x480-{end}-labels.onnx" for end in ("fp32", "int8", "fp16")]
     for several in (names, ["mfpnet", "mfpnet_fast", "dabnet"]):
         latency_bars(record(*(row(name, "eager", 40.0) for name in several)), tmp_path / "a.png")

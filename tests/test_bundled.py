@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from torch import nn
 
-from mfpnet.backends import bundled_files, open_backend
-from mfpnet.camvid import CamVid
 from mfpnet.checkpoint import bundled_weights, load_model
+from mfpnet.data.camvid import CamVid
 from mfpnet.evaluate import evaluate
 from mfpnet.files import read_json
-from mfpnet.pictures import Labels
+from mfpnet.pixels.pictures import Labels
 from mfpnet.predict import Predictor
-from mfpnet.scenes import draw_scene
+from mfpnet.runtimes.backends import bundled_files, open_backend
+from mfpnet.synthetic.scenes import draw_scene
 from mfpnet.variants import count_parameters, list_models
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"

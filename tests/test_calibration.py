@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mfpnet.calibration import (
+from mfpnet.errors import MfpnetError
+from mfpnet.evaluating.calibration import (
     MAX_TEMPERATURE,
     Reliability,
     Values,
@@ -17,7 +18,6 @@ from mfpnet.calibration import (
     fit_temperature,
     mean_nll,
 )
-from mfpnet.errors import MfpnetError
 
 Labels = npt.NDArray[np.int64]
 

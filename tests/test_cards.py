@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from mfpnet import show
 from mfpnet.cards import card_of, licence_of, limits_of
 from mfpnet.info import ModelInfo
+from mfpnet.views import show
 from samples import INFO
 
 IOU = (0.9, 0.68, 0.2, 0.86, 0.6, 0.65, 0.18, None, 0.64, 0.3, 0.499)

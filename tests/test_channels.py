@@ -16,33 +16,33 @@ import pytest
 import tifffile
 import torch
 
-from mfpnet.bands import fitted, read_header
 from mfpnet.checkpoint import load_model, read_info, save_weights
 from mfpnet.cli import main
-from mfpnet.data_source import FOLDER, DataSource
-from mfpnet.datasets import frame_format
-from mfpnet.derived import Derived
+from mfpnet.data.datasets import frame_format
+from mfpnet.data.derived import Derived
+from mfpnet.data.source import FOLDER, DataSource
 from mfpnet.errors import MfpnetError
 from mfpnet.export import export
+from mfpnet.exporting.writing import write_exported
 from mfpnet.foreign import foreign_network
-from mfpnet.frames import load_frames
 from mfpnet.info import ModelInfo
-from mfpnet.input_layer import FIRST, adapt_input
 from mfpnet.labels import CAMVID
-from mfpnet.manifest import Manifest, Pixels
+from mfpnet.measuring.subjects import check_measurable
 from mfpnet.model import MFPNet
-from mfpnet.pictures import Image, Labels
-from mfpnet.pixel_format import RGB, PixelFormat, Raster, storable
+from mfpnet.pixels.bands import fitted, read_header
+from mfpnet.pixels.format import RGB, PixelFormat, Raster, storable
+from mfpnet.pixels.pictures import Image, Labels
+from mfpnet.pixels.rgb_view import rgb_view
 from mfpnet.predict import Predictor
 from mfpnet.quantise import Target, quantise
-from mfpnet.rgb_view import rgb_view
+from mfpnet.runtimes.manifest import Manifest, Pixels
 from mfpnet.sources import open_dataset
-from mfpnet.streets import SyntheticStreets
-from mfpnet.subjects import check_measurable
-from mfpnet.teachers import check_teacher
-from mfpnet.transfer import start_from
+from mfpnet.synthetic.streets import SyntheticStreets
+from mfpnet.training.frames import load_frames
+from mfpnet.training.input_layer import FIRST, adapt_input
+from mfpnet.training.teachers import check_teacher
+from mfpnet.training.transfer import start_from
 from mfpnet.transforms import Augmentation, augment, normalise
-from mfpnet.writing import write_exported
 from samples import INFO, short_network, small_and_fast, tiny_network
 
 SIZE = (64, 64)
@@ -360,7 +360,7 @@ def test_weights_of_rgb_start_a_network_of_bands(tmp_path: Path) -> None:
 
 
 def test_a_format_without_uint16_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mfpnet.writing.find_spec", lambda name: True)
+    monkeypatch.setattr("mfpnet.exporting.writing.find_spec", lambda name: True)
     with pytest.raises(MfpnetError, match="--format litert knows no uint16: give --pixels float"):
         write_exported(
             network_of(PixelFormat(2, 16)),

@@ -7,8 +7,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from mfpnet.charts import confusion_picture, iou_bars, training_curves
 from mfpnet.errors import MfpnetError
+from mfpnet.views.run_charts import confusion_picture, iou_bars, training_curves
 
 pytest.importorskip("matplotlib", reason="needs the extra `plot`")
 

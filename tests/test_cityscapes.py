@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from cityscapes_tree import CITIES, street, write_frame, write_tree
-from mfpnet.cityscapes import Cityscapes, read_mask
-from mfpnet.cityscapes_labels import (
+from mfpnet.data.cityscapes import Cityscapes, read_mask
+from mfpnet.data.cityscapes_labels import (
     CITYSCAPES,
     LABELS,
     colours_of,
@@ -18,10 +18,10 @@ from mfpnet.cityscapes_labels import (
     label_ids_of_colours,
     train_ids_of,
 )
-from mfpnet.data_source import DataSource
-from mfpnet.datasets import load_checked
+from mfpnet.data.datasets import load_checked
+from mfpnet.data.source import DataSource
 from mfpnet.errors import MfpnetError
-from mfpnet.pictures import read_labels, write_png
+from mfpnet.pixels.pictures import read_labels, write_png
 from mfpnet.sources import open_dataset
 
 with warnings.catch_warnings():

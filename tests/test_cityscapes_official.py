@@ -19,13 +19,13 @@ import pytest
 import torch
 
 from cityscapes_tree import street, write_frame
-from mfpnet.cityscapes import Cityscapes
-from mfpnet.cityscapes_labels import CITYSCAPES
+from mfpnet.data.cityscapes import Cityscapes
+from mfpnet.data.cityscapes_labels import CITYSCAPES
 from mfpnet.evaluate import Evaluation, evaluate
-from mfpnet.pictures import Image
+from mfpnet.evaluating.submission import submission
+from mfpnet.pixels.pictures import Image
 from mfpnet.predict import Predictor
 from mfpnet.prediction import Prediction
-from mfpnet.submission import submission
 from mfpnet.transforms import normalise
 from samples import INFO, tiny_network
 

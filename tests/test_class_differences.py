@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 
 import per_class
-from mfpnet.class_differences import (
+from mfpnet.ablations.class_differences import (
     class_differences,
     grouped_differences,
     row_named,
     where_it_loses,
 )
-from mfpnet.class_groups import groupings_of, mean_runs, thirds
-from mfpnet.data_source import DataSource
+from mfpnet.ablations.class_groups import groupings_of, mean_runs, thirds
+from mfpnet.data.source import DataSource
 from mfpnet.errors import MfpnetError
 from mfpnet.labels import CAMVID
-from mfpnet.shape_classes import SHAPES60
 from mfpnet.sources import open_dataset
+from mfpnet.synthetic.shape_classes import SHAPES60
 
 SMALL = {
     "variant": "small",

@@ -6,16 +6,16 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from mfpnet.class_file import (
+from mfpnet.errors import MfpnetError
+from mfpnet.labels import LabelSet, colour_code
+from mfpnet.masks.class_file import (
     CLASS_FILE,
     ClassFile,
     UnlistedValuesError,
     read_classes,
     write_classes,
 )
-from mfpnet.errors import MfpnetError
-from mfpnet.labels import LabelSet, colour_code
-from mfpnet.pictures import Labels
+from mfpnet.pixels.pictures import Labels
 
 RED, BLUE, BLACK = (255, 0, 0), (0, 0, 255), (0, 0, 0)
 

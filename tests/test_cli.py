@@ -13,7 +13,7 @@ import pytest
 
 from mfpnet.cli import main
 from mfpnet.labels import CAMVID
-from mfpnet.pictures import read_image, read_labels
+from mfpnet.pixels.pictures import read_image, read_labels
 
 SMALL = ["--scene-size", "64x64"]
 TRAIN = [

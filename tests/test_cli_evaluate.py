@@ -14,7 +14,7 @@ import torch
 from mfpnet.checkpoint import load_model, save_weights
 from mfpnet.cli import main
 from mfpnet.labels import CAMVID
-from mfpnet.pictures import read_image
+from mfpnet.pixels.pictures import read_image
 from samples import INFO, small_and_fast, tiny_network
 
 SCENES = ("--scenes", "3", "--scene-size", "64x64", "--device", "cpu")

@@ -17,8 +17,8 @@ import pytest
 import mfpnet
 from colour_files import expected_logits, manifest, write_colour_onnx, write_colour_openvino
 from mfpnet.cli import main
-from mfpnet.pictures import read_image, read_labels
-from mfpnet.streets import SyntheticStreets
+from mfpnet.pixels.pictures import read_image, read_labels
+from mfpnet.synthetic.streets import SyntheticStreets
 from samples import INFO
 
 SCENES = ("--scenes", "3", "--scene-size", "64x64")

@@ -10,9 +10,9 @@ import pytest
 
 from mfpnet import demo
 from mfpnet.cli import main
-from mfpnet.data_source import DataSource
+from mfpnet.data.source import DataSource
 from mfpnet.known_recipes import RECIPES
-from mfpnet.pictures import read_image
+from mfpnet.pixels.pictures import read_image
 from mfpnet.recipes import Recipe
 
 TINY = Recipe(epochs=1, batch_size=2, crop_size=(32, 64))

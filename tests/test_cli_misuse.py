@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 import mfpnet
-from mfpnet.ablate_options import AblateOptions
 from mfpnet.cli import main, parse
-from mfpnet.deploy_options import BenchmarkOptions
-from mfpnet.options import PredictOptions, TrainOptions
+from mfpnet.options.ablate import AblateOptions
+from mfpnet.options.deploy import BenchmarkOptions
+from mfpnet.options.verbs import PredictOptions, TrainOptions
 
 SMALL = ["--scenes", "4", "--scene-size", "64x64", "--crop-size", "32x64", "--batch-size", "2"]
 
@@ -189,7 +189,7 @@ def child(code: str, *arguments: object) -> subprocess.Popen[str]:
 LOCKED = """-c
 import os, sys
 from mfpnet.cli import main
-import mfpnet.train, mfpnet.verbs
+import mfpnet.train, mfpnet.commands.verbs
 os.chdir(sys.argv[1])
 if os.getuid() == 0:
     os.setgroups([])

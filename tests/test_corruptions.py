@@ -9,12 +9,12 @@ import pytest
 from known_trees import camvid_tree
 from mfpnet.checkpoint import save_weights
 from mfpnet.cli import main
-from mfpnet.corruption_chart import corruption_picture
-from mfpnet.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from mfpnet.errors import MfpnetError
-from mfpnet.pictures import Image
-from mfpnet.robustness import chosen_corruptions
-from mfpnet.scenes import draw_scene
+from mfpnet.evaluating.corruptions import CORRUPTIONS, SEVERITIES, corrupt
+from mfpnet.evaluating.robustness import chosen_corruptions
+from mfpnet.pixels.pictures import Image
+from mfpnet.synthetic.scenes import draw_scene
+from mfpnet.views.corruption_chart import corruption_picture
 from samples import INFO, tiny_network
 
 

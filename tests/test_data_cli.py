@@ -12,8 +12,8 @@ import PIL.Image
 import pytest
 
 from mask_folders import SIZE, Array, areas, smoothed, textured, write_pair
-from mfpnet.class_file import CLASS_FILE, read_classes
 from mfpnet.cli import main
+from mfpnet.masks.class_file import CLASS_FILE, read_classes
 
 COLOURS = ((0, 0, 0), (128, 64, 128), (220, 20, 60), (0, 128, 192))
 

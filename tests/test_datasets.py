@@ -11,13 +11,13 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from mfpnet.camvid import CamVid
-from mfpnet.data_source import DataSource
-from mfpnet.datasets import Dataset, fingerprint, load_checked, pixel_counts, problems
+from mfpnet.data.camvid import CamVid
+from mfpnet.data.datasets import Dataset, fingerprint, load_checked, pixel_counts, problems
+from mfpnet.data.source import DataSource
 from mfpnet.errors import MfpnetError
 from mfpnet.labels import CAMVID
 from mfpnet.sources import open_dataset
-from mfpnet.streets import SyntheticStreets
+from mfpnet.synthetic.streets import SyntheticStreets
 
 NAMES = ("0001TP_000030", "0006R0_f00010", "0006R0_f00020", "Seq05VD_f00000")
 SIZE = (6, 10)

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mfpnet.deployed import Deployed, example_input
 from mfpnet.errors import MfpnetError
+from mfpnet.exporting.deployed import Deployed, example_input
 from mfpnet.foreign import ForeignNetwork
-from mfpnet.manifest import Pixels
+from mfpnet.runtimes.manifest import Pixels
 from samples import INFO, modest_network, tiny_network
 
 MEAN, STD = (torch.tensor(values).view(1, 3, 1, 1) for values in (INFO.mean, INFO.std))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mfpnet.draw import (
+from mfpnet.pixels.draw import (
     Image,
     LegendEntry,
     blend,

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from mfpnet.enlarge import enlarge, enlarged_labels, enlarged_strips, likeliest, log_softmax
 from mfpnet.layers import resize
+from mfpnet.pixels.enlarge import enlarge, enlarged_labels, enlarged_strips, likeliest, log_softmax
 
 SIZES = [(40, 60), (121, 77), (20, 30), (13, 90), (7, 5), (20, 31), (1, 1)]
 
@@ -23,7 +23,7 @@ def test_enlarging_is_what_pytorch_does(
     logits = scores()
     expected = resize(logits[None], size)[0]
     assert np.allclose(enlarge(logits.numpy(), size), expected, atol=1e-4)
-    monkeypatch.setattr("mfpnet.enlarge.STRIP_VALUES", 5 * size[1] * 7)
+    monkeypatch.setattr("mfpnet.pixels.enlarge.STRIP_VALUES", 5 * size[1] * 7)
     strips = list(enlarged_strips(logits.numpy(), size))
     assert [rows.start for rows, _ in strips] == list(range(0, size[0], 7))
     assert np.allclose(np.concatenate([strip for _, strip in strips], axis=1), expected, atol=1e-4)

@@ -15,10 +15,10 @@ from mfpnet.files import read_json, write_json
 from mfpnet.info import ModelInfo
 from mfpnet.labels import CAMVID, LabelSet
 from mfpnet.model import MFPNet
-from mfpnet.pictures import Image, Labels
+from mfpnet.pixels.pictures import Image, Labels
 from mfpnet.predict import Predictor
 from mfpnet.prediction import Prediction
-from mfpnet.streets import SyntheticStreets
+from mfpnet.synthetic.streets import SyntheticStreets
 from samples import INFO, tiny_network
 
 SIZE = (12, 16)

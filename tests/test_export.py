@@ -20,18 +20,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mfpnet.backends import open_backend
 from mfpnet.errors import MfpnetError
 from mfpnet.export import export, report_path, write_exported
-from mfpnet.export_report import on_data, refuse_mismatch
+from mfpnet.exporting.openvino_writer import save_openvino
+from mfpnet.exporting.report import on_data, refuse_mismatch
+from mfpnet.exporting.verification import compare, frame_batches, overall, street_batches
 from mfpnet.files import staged_files
 from mfpnet.foreign import ForeignNetwork
-from mfpnet.manifest import Manifest
-from mfpnet.openvino_writer import save_openvino
-from mfpnet.scenes import draw_scene
-from mfpnet.streets import SyntheticStreets
+from mfpnet.runtimes.backends import open_backend
+from mfpnet.runtimes.manifest import Manifest
+from mfpnet.synthetic.scenes import draw_scene
+from mfpnet.synthetic.streets import SyntheticStreets
 from mfpnet.variants import Network
-from mfpnet.verification import compare, frame_batches, overall, street_batches
 from samples import INFO, short_network
 
 Exported = Callable[..., Path]

@@ -10,8 +10,8 @@ import pytest
 
 from mfpnet.checkpoint import save_weights
 from mfpnet.cli import main
+from mfpnet.commands.facts import facts_of
 from mfpnet.errors import MfpnetError
-from mfpnet.facts import facts_of
 from samples import INFO, short_network
 
 

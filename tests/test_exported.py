@@ -20,13 +20,13 @@ from colour_files import (
     write_colour_openvino,
 )
 from mfpnet.errors import MfpnetError
-from mfpnet.exported import ExportedEngine
 from mfpnet.layers import resize
-from mfpnet.manifest import Manifest
-from mfpnet.pictures import Image
+from mfpnet.pixels.pictures import Image
+from mfpnet.pixels.resizing import resize_image, resize_labels
+from mfpnet.pixels.rgb_view import rgb_view
 from mfpnet.predict import Predictor
-from mfpnet.resizing import resize_image, resize_labels
-from mfpnet.rgb_view import rgb_view
+from mfpnet.runtimes.exported import ExportedEngine
+from mfpnet.runtimes.manifest import Manifest
 from samples import INFO, short_network
 
 FIXED = (48, 80)

@@ -17,8 +17,8 @@ import openvino
 import PIL.Image
 import pytest
 
-from mfpnet.manifest import Manifest
-from mfpnet.scenes import draw_scene
+from mfpnet.runtimes.manifest import Manifest
+from mfpnet.synthetic.scenes import draw_scene
 from samples import INFO, short_network
 
 Exported = Callable[..., Path]

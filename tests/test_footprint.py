@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from mfpnet.contenders import requested
 from mfpnet.errors import MfpnetError
-from mfpnet.footprint import footprint
-from mfpnet.runners import Job
-from mfpnet.subjects import subjects_of
+from mfpnet.measuring.contenders import requested
+from mfpnet.measuring.footprint import footprint
+from mfpnet.measuring.runners import Job
+from mfpnet.measuring.subjects import subjects_of
 
 JOB = Job((64, 96), 8, "logits", torch.device("cpu"), 1)
 

@@ -12,16 +12,16 @@ import pytest
 import torch
 from torch import nn
 
-from mfpnet.building import build_network
 from mfpnet.checkpoint import load_model, read_info
 from mfpnet.cli import main
-from mfpnet.data_source import DataSource
+from mfpnet.data.source import DataSource
 from mfpnet.errors import MfpnetError
 from mfpnet.foreign import ForeignNetwork
 from mfpnet.labels import CAMVID
 from mfpnet.recipes import Recipe
-from mfpnet.runs import RunConfig, read_config
-from mfpnet.transfer import start_from
+from mfpnet.training.building import build_network
+from mfpnet.training.runs import RunConfig, read_config
+from mfpnet.training.transfer import start_from
 from mfpnet.variants import create_network
 
 TOYS = """

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from mfpnet.errors import MfpnetError
-from mfpnet.frames import FrameStore, batches, check_watched, epoch_order, load_frames
 from mfpnet.labels import CAMVID, LabelSet
-from mfpnet.pictures import Image, Labels
-from mfpnet.streets import SyntheticStreets
+from mfpnet.pixels.pictures import Image, Labels
+from mfpnet.synthetic.streets import SyntheticStreets
+from mfpnet.training.frames import FrameStore, batches, check_watched, epoch_order, load_frames
 
 CPU = torch.device("cpu")
 Frame = tuple[Image, Labels]

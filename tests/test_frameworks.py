@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mfpnet.manifest import manifest_in_zip
+from mfpnet.runtimes.manifest import manifest_in_zip
 
 ROOT = Path(__file__).resolve().parents[1]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import generalisation_tables
-from mfpnet.mapping import packaged_maps
+from mfpnet.data.mapping import packaged_maps
 from results_tables import MARKED, rewritten
 
 TEXT = generalisation_tables.PAGE.read_text(encoding="utf-8")

@@ -14,26 +14,26 @@ import torch
 from rich.console import Console
 
 from mfpnet.benchmark import benchmark
-from mfpnet.comparison import Plan
-from mfpnet.contenders import contender
-from mfpnet.data_source import DataSource
-from mfpnet.interrupt import StopRequest
-from mfpnet.losses import cross_entropy
-from mfpnet.lovasz import lovasz_softmax
-from mfpnet.optim import build_optimizer
+from mfpnet.data.source import DataSource
+from mfpnet.measuring.comparison import Plan
+from mfpnet.measuring.contenders import contender
+from mfpnet.measuring.runners import ON_GPU, Job
+from mfpnet.measuring.subjects import subjects_of
+from mfpnet.measuring.throughput import training_throughput
+from mfpnet.measuring.trainee import Setting, Trainee
+from mfpnet.pixels.resizing import resize_image
 from mfpnet.predict import Predictor
 from mfpnet.recipes import Precision, Recipe
-from mfpnet.resizing import resize_image
-from mfpnet.runlog import read_metrics
-from mfpnet.runners import ON_GPU, Job
-from mfpnet.runs import CONFIG_FILE, RunConfig, write_config
-from mfpnet.scenes import draw_scene
-from mfpnet.session import augmented_batches, objective_of, open_session
-from mfpnet.subjects import subjects_of
-from mfpnet.throughput import training_throughput
+from mfpnet.synthetic.scenes import draw_scene
 from mfpnet.train import train
-from mfpnet.trainee import Setting, Trainee
+from mfpnet.training.interrupt import StopRequest
+from mfpnet.training.losses import cross_entropy
+from mfpnet.training.lovasz import lovasz_softmax
+from mfpnet.training.optim import build_optimizer
+from mfpnet.training.runs import CONFIG_FILE, RunConfig, write_config
+from mfpnet.training.session import augmented_batches, objective_of, open_session
 from mfpnet.transforms import Augmentation, augment
+from mfpnet.views.runlog import read_metrics
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
@@ -51,8 +51,8 @@ CONFIG = RunConfig(
 DETERMINISTIC = """
 import signal, sys
 from pathlib import Path
-from mfpnet.runs import read_config
-from mfpnet.stepper import Stepper
+from mfpnet.training.runs import read_config
+from mfpnet.training.stepper import Stepper
 from mfpnet.train import train
 
 folder, stop_in = Path(sys.argv[1]), int(sys.argv[2])

@@ -12,7 +12,9 @@ from torch import Tensor, nn
 
 from inspected import left_as_it_was, one_stage, street, watched
 from mfpnet import graph
-from mfpnet.graph_anatomy import (
+from mfpnet.model import MFPNet
+from mfpnet.studies.graph import noisy
+from mfpnet.studies.graph_anatomy import (
     Change,
     changed,
     graphs_of,
@@ -20,8 +22,6 @@ from mfpnet.graph_anatomy import (
     stages_without,
     take_apart,
 )
-from mfpnet.graph_study import noisy
-from mfpnet.model import MFPNet
 
 FORMS: dict[str, dict[str, Any]] = {
     "simple": {},

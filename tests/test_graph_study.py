@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from inspected import drawn, left_as_it_was, one_stage, street, watched
-from mfpnet.effects import subject
-from mfpnet.graph_study import graph_study
+from mfpnet.studies.effects import subject
+from mfpnet.studies.graph import graph_study
 
 TWO: dict[str, Any] = {"channels": (8, 12), "strides": (4, 8), "dilations": ((1,), (2,))}
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from inspected import drawn, watched
-from mfpnet.gridding import confirmed, equal_blocks, gridding, schedules, stage_evenness
-from mfpnet.linearised import centre_gradient, linearised
 from mfpnet.model import BRMBlock
 from mfpnet.model_config import MFPNetConfig
-from mfpnet.path_counts import brm_paths, dilated_paths, evenness
+from mfpnet.studies.gridding import confirmed, equal_blocks, gridding, schedules, stage_evenness
+from mfpnet.studies.linearised import centre_gradient, linearised
+from mfpnet.studies.path_counts import brm_paths, dilated_paths, evenness
 from mfpnet.suites import SUITES
 from mfpnet.variants import list_models, variant_config
 

@@ -10,15 +10,15 @@ import pytest
 import yaml
 
 from known_trees import camvid_tree, idd_tree
-from mfpnet.camvid import CamVid
 from mfpnet.checkpoint import save_weights
 from mfpnet.cli import main
+from mfpnet.data.camvid import CamVid
+from mfpnet.data.idd_lite import IddLite
+from mfpnet.data.map_file import find_map, identity_map, read_map
 from mfpnet.errors import MfpnetError
 from mfpnet.evaluate import evaluate
-from mfpnet.grouped import sides_of
-from mfpnet.idd_lite import IddLite
+from mfpnet.evaluating.grouped import sides_of
 from mfpnet.labels import CAMVID
-from mfpnet.map_file import find_map, identity_map, read_map
 from mfpnet.predict import Predictor
 from samples import INFO, modest_network, tiny_network
 

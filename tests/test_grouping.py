@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mfpnet.grouping import Floats, Labels, find_objects, find_peaks
+from mfpnet.instances.grouping import Floats, Labels, find_objects, find_peaks
 
 CAR, PERSON = 2, 3
 SIZE = (24, 48)

@@ -11,7 +11,7 @@ import pytest
 
 from coco_samples import SQUARE, annotation, coco, write_coco, write_picture
 from mfpnet.cli import main, parse
-from mfpnet.import_options import ImportOptions
+from mfpnet.options.importing import ImportOptions
 
 NAMES = tuple(f"p{index}.png" for index in range(6))
 OUTSIDE = [[90.0, 90.0, 99.0, 90.0, 99.0, 99.0]]

@@ -20,9 +20,9 @@ from coco_samples import (
     write_coco,
     write_picture,
 )
-from mfpnet.class_file import read_classes
 from mfpnet.errors import MfpnetError
-from mfpnet.folder import Folder
+from mfpnet.folders.folder import Folder
+from mfpnet.masks.class_file import read_classes
 
 BOX = (slice(2, 8), slice(2, 10))
 

@@ -10,14 +10,14 @@ import PIL.Image
 import pytest
 
 from coco_samples import write_picture
-from mfpnet.camvid_labels import COLOURS, GROUPS, VOID
+from mfpnet.data.camvid_labels import COLOURS, GROUPS, VOID
+from mfpnet.data.voc import VOC
 from mfpnet.errors import MfpnetError
-from mfpnet.folder import Folder
-from mfpnet.import_options import Format, ImportOptions
-from mfpnet.importing import import_labels
+from mfpnet.folders.folder import Folder
+from mfpnet.importers.importing import import_labels
 from mfpnet.labels import CAMVID, voc_colour
-from mfpnet.pictures import read_labels
-from mfpnet.voc import VOC
+from mfpnet.options.importing import Format, ImportOptions
+from mfpnet.pixels.pictures import read_labels
 
 SIZE = (32, 44)
 RED, GREEN = (200, 30, 30), (30, 200, 30)

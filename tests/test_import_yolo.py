@@ -11,10 +11,10 @@ import pytest
 
 from coco_samples import SIZE, write_picture
 from mfpnet.errors import MfpnetError
-from mfpnet.folder import Folder
-from mfpnet.import_options import ImportOptions
-from mfpnet.importing import import_labels
-from mfpnet.pictures import read_labels
+from mfpnet.folders.folder import Folder
+from mfpnet.importers.importing import import_labels
+from mfpnet.options.importing import ImportOptions
+from mfpnet.pixels.pictures import read_labels
 
 # Rows 6 to 18, columns 8 to 24.
 SQUARE = "0.25 0.25 0.75 0.25 0.75 0.75 0.25 0.75"

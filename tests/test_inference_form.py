@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from mfpnet import load_model
-from mfpnet.inference_form import InferenceMFPNet, to_inference_form
 from mfpnet.model import MFPNet
-from mfpnet.scenes import draw_scene
+from mfpnet.runtimes.inference_form import InferenceMFPNet, to_inference_form
+from mfpnet.synthetic.scenes import draw_scene
 from samples import tiny_network
 
 LIMIT = 1e-4

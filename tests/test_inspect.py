@@ -14,9 +14,9 @@ from mfpnet.checkpoint import save_weights
 from mfpnet.cli import main
 from mfpnet.errors import MfpnetError
 from mfpnet.inspect import STUDIES, inspect, load_inspected
-from mfpnet.inspect_picture import drawn_picture, read_picture
-from mfpnet.pictures import write_png
-from mfpnet.scenes import draw_scene
+from mfpnet.pixels.pictures import write_png
+from mfpnet.studies.picture import drawn_picture, read_picture
+from mfpnet.synthetic.scenes import draw_scene
 from samples import INFO
 from test_cli_misuse import complaint
 

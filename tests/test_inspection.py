@@ -10,11 +10,11 @@ import torch
 
 from mask_folders import SIZE, Array, areas, textured, write_pair
 from mfpnet.errors import MfpnetError
-from mfpnet.folder_problems import Problem, balance, folder_problems
-from mfpnet.folder_scan import scan
-from mfpnet.inspection import class_weights, ignoring, inspect, only_usable, split_anew
-from mfpnet.losses import class_weights as torch_class_weights
-from mfpnet.plans import Plan, plan_of
+from mfpnet.folders.inspection import class_weights, ignoring, inspect, only_usable, split_anew
+from mfpnet.folders.plans import Plan, plan_of
+from mfpnet.folders.problems import Problem, balance, folder_problems
+from mfpnet.folders.scan import scan
+from mfpnet.training.losses import class_weights as torch_class_weights
 
 
 def write(root: Path, masks: list[Array], first: int = 0) -> None:

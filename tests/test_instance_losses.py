@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mfpnet.instance_losses import (
+from mfpnet.instances.losses import (
     CENTRE_WEIGHT,
     OFFSET_WEIGHT,
     instance_loss,

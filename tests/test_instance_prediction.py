@@ -16,18 +16,18 @@ from PIL import ImageDraw
 
 from mfpnet.checkpoint import save_weights
 from mfpnet.cli import main
-from mfpnet.deployed import Deployed
-from mfpnet.draw import legend_entries
+from mfpnet.commands.exports import warn_of_left_out
 from mfpnet.errors import MfpnetError
-from mfpnet.export_sources import warn_of_left_out
-from mfpnet.grouping import Objects
-from mfpnet.instance_drawing import instance_overlay
+from mfpnet.exporting.deployed import Deployed
 from mfpnet.instance_scores import object_labels
+from mfpnet.instances.drawing import instance_overlay
+from mfpnet.instances.grouping import Objects
 from mfpnet.labels import CAMVID
 from mfpnet.model import MFPNet
-from mfpnet.pictures import read_image, read_labels
+from mfpnet.pixels.draw import legend_entries
+from mfpnet.pixels.pictures import read_image, read_labels
 from mfpnet.predict import Predictor
-from mfpnet.scenes import draw_scene
+from mfpnet.synthetic.scenes import draw_scene
 from samples import INFO, tiny_network
 
 CAR, PERSON = 8, 9

@@ -14,20 +14,20 @@ import torch
 from torch import Tensor
 
 from mfpnet.checkpoint import load_model, save_weights
+from mfpnet.data.subset import Subset
 from mfpnet.errors import MfpnetError
-from mfpnet.frames import load_frames
-from mfpnet.inference_form import InferenceMFPNet, to_inference_form
-from mfpnet.instance_training import InstanceObjective
+from mfpnet.instances.pixel_codes import instances_in, labels_in, pixel_codes
 from mfpnet.labels import CAMVID
-from mfpnet.pixel_codes import instances_in, labels_in, pixel_codes
-from mfpnet.runs import RunConfig, read_config, write_config
-from mfpnet.scenes import draw_scene
-from mfpnet.setups import check_config
+from mfpnet.runtimes.inference_form import InferenceMFPNet, to_inference_form
 from mfpnet.sources import open_dataset, open_joined
-from mfpnet.streets import SyntheticStreets
-from mfpnet.subset import Subset
+from mfpnet.synthetic.scenes import draw_scene
+from mfpnet.synthetic.streets import SyntheticStreets
 from mfpnet.train import TrainingStoppedError, train
-from mfpnet.transfer import start_from
+from mfpnet.training.frames import load_frames
+from mfpnet.training.instance_training import InstanceObjective
+from mfpnet.training.runs import RunConfig, read_config, write_config
+from mfpnet.training.setups import check_config
+from mfpnet.training.transfer import start_from
 from mfpnet.transforms import Augmentation, augment
 from mfpnet.variants import count_parameters, create_model, create_network
 from samples import INFO, RUN, STREETS, UNSEEN, quiet, small_and_fast, tiny_network

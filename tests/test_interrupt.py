@@ -13,12 +13,12 @@ import torch
 
 import mfpnet
 from mfpnet.checkpoint import load_checkpoint
-from mfpnet.data_source import DataSource
-from mfpnet.interrupt import catch_stop
+from mfpnet.data.source import DataSource
 from mfpnet.recipes import Recipe
-from mfpnet.runlog import read_metrics
-from mfpnet.runs import RunConfig, write_config
 from mfpnet.train import train
+from mfpnet.training.interrupt import catch_stop
+from mfpnet.training.runs import RunConfig, write_config
+from mfpnet.views.runlog import read_metrics
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -66,9 +66,9 @@ CONFIG = RunConfig(
 CHILD = """
 import sys, time
 from pathlib import Path
-from mfpnet import objective as module
+from mfpnet.training import objective as module
 from mfpnet.errors import MfpnetError
-from mfpnet.runs import read_config
+from mfpnet.training.runs import read_config
 from mfpnet.train import train
 folder = Path(sys.argv[1])
 real = module.cross_entropy

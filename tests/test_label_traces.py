@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mfpnet.errors import MfpnetError
-from mfpnet.layouts import find_layout
+from mfpnet.folders.layouts import find_layout
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mfpnet.labelling import labels_from_coarse
-from mfpnet.scenes import draw_scene
+from mfpnet.exporting.labelling import labels_from_coarse
+from mfpnet.synthetic.scenes import draw_scene
 
 
 def the_long_way(coarse: Tensor, size: tuple[int, int]) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mfpnet.latency import interleaved_medians, interleaved_times, timing_of
+from mfpnet.runtimes.latency import interleaved_medians, interleaved_times, timing_of
 
 
 def test_a_timing_is_of_the_order_of_its_runs() -> None:
@@ -33,7 +33,7 @@ def test_the_runners_take_turns() -> None:
 
 def test_a_run_before_the_timed_one_is_not_in_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr("mfpnet.latency.time.perf_counter", lambda: now[0])
+    monkeypatch.setattr("mfpnet.runtimes.latency.time.perf_counter", lambda: now[0])
 
     def run() -> None:
         now[0] += 0.25

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from mfpnet.errors import MfpnetError
-from mfpnet.folder_names import FolderName, natural, read_folder_name, sequence_of
-from mfpnet.layouts import Layout, find_layout
+from mfpnet.folders.layouts import Layout, find_layout
+from mfpnet.folders.names import FolderName, natural, read_folder_name, sequence_of
 
 
 def tree(root: Path, *paths: str) -> Path:

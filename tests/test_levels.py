@@ -1,150 +1,139 @@
-"""The table in docs/layout.md is the truth about which module may import which."""
+"""The tables in docs/layout.md are the truth about which module may import which."""
 
 from __future__ import annotations
 
 import ast
 import os
-import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import mfpnet
+from layout_page import (
+    Sources,
+    listed,
+    listed_with_torch,
+    loads_torch,
+    parse_all,
+    read_sections,
+    upward_imports,
+)
 
-PACKAGE = "mfpnet"
 FOLDER = Path(mfpnet.__file__).parent
 LAYOUT = Path(__file__).parents[1] / "docs" / "layout.md"
-TORCH = ("torch", "torchmetrics", "safetensors.torch")
-
-Sources = dict[str, ast.Module]
-
-
-def parse_all(folder: Path) -> Sources:
-    return {path.stem: ast.parse(path.read_text("utf-8")) for path in folder.glob("*.py")}
-
-
-def names_in_backticks(text: str) -> list[str]:
-    """Names outside of brackets: what stands in brackets explains them."""
-    return re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", text))
-
-
-def read_levels(layout: str) -> dict[str, int]:
-    levels: dict[str, int] = {}
-    for level, cell in re.findall(r"^\| *(\d+) *\| *(.+?) *\|$", layout, re.MULTILINE):
-        for name in names_in_backticks(cell):
-            assert name not in levels, f"{name} stands on two levels of the table"
-            levels[name] = int(level)
-    return levels
-
-
-def read_torch_free(layout: str) -> list[str]:
-    paragraph = re.search(r"^Torch-free:(.+?)(?:\n\n|\Z)", layout, re.MULTILINE | re.DOTALL)
-    assert paragraph, "the layout page has no paragraph that begins with 'Torch-free:'"
-    return names_in_backticks(paragraph[1])
-
-
-def dotted_imports(node: ast.AST) -> Iterator[str]:
-    """Full names of what one statement imports: `from a import b` may mean module a.b."""
-    if isinstance(node, ast.Import):
-        yield from (alias.name for alias in node.names)
-    elif isinstance(node, ast.ImportFrom):
-        parent = ".".join(filter(None, [PACKAGE if node.level else "", node.module]))
-        yield from (f"{parent}.{alias.name}" for alias in node.names)
-
-
-def imports_on_load(tree: ast.AST) -> Iterator[str]:
-    """What runs when the module is imported: no function bodies, nothing for type checkers."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            continue
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            continue
-        yield from dotted_imports(node)
-        yield from imports_on_load(node)
-
-
-def imports_anywhere(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
-        yield from dotted_imports(node)
-
-
-def modules_of(imports: Iterator[str], known: Sources) -> set[str]:
-    """Which of our own modules the imports name; a bare name of the package is its __init__."""
-    parts = [name.split(".") for name in imports]
-    ours = [part[1] if len(part) > 1 else "__init__" for part in parts if part[0] == PACKAGE]
-    return {name if name in known else "__init__" for name in ours}
-
-
-def upward_imports(sources: Sources, levels: dict[str, int]) -> set[str]:
-    """Imports of an equal or a higher level; modules without a level fail a test of their own."""
-    return {
-        f"{name} ({levels[name]}) imports {used} ({levels[used]})"
-        for name, tree in sources.items()
-        for used in modules_of(imports_anywhere(tree), sources)
-        if name in levels and used in levels and levels[used] >= levels[name]
-    }
-
-
-def loads_torch(name: str, sources: Sources, seen: frozenset[str] = frozenset()) -> bool:
-    imports = list(imports_on_load(sources[name]))
-    if any(f"{found}.".startswith(f"{root}.") for found in imports for root in TORCH):
-        return True
-    ours = modules_of(iter(imports), sources) - seen - {name}
-    return any(loads_torch(used, sources, seen | {name}) for used in ours)
-
 
 SOURCES = parse_all(FOLDER)
-LEVELS = read_levels(LAYOUT.read_text("utf-8"))
-TORCH_FREE = read_torch_free(LAYOUT.read_text("utf-8"))
+SECTIONS = read_sections(LAYOUT.read_text("utf-8"))
 
 
-def test_the_table_lists_every_module_and_no_other() -> None:
-    assert set(SOURCES) - set(LEVELS) == set()
-    assert set(LEVELS) - set(SOURCES) == set()
-    assert [path.name for path in FOLDER.iterdir() if list(path.glob("*.py"))] == []
+def test_the_tables_list_every_module_and_no_other() -> None:
+    assert set(SOURCES) - listed(SECTIONS) == set()
+    assert listed(SECTIONS) - set(SOURCES) == set()
+
+
+def test_every_package_has_a_level_and_a_section() -> None:
+    folders = {path.parent for path in FOLDER.rglob("*.py")} - {FOLDER}
+    assert {folder.parent for folder in folders} == {FOLDER}
+    assert {folder.name for folder in folders} == set(SECTIONS[""].packages)
+    assert {folder.name for folder in folders} == set(SECTIONS) - {""}
+
+
+def test_packages_hold_a_docstring_and_nothing_else() -> None:
+    for package in SECTIONS[""].packages:
+        tree = ast.parse((FOLDER / package / "__init__.py").read_text("utf-8"))
+        assert ast.get_docstring(tree), package
+        assert len(tree.body) == 1, package
 
 
 def test_imports_go_down_the_levels() -> None:
-    assert upward_imports(SOURCES, LEVELS) == set()
+    assert upward_imports(SOURCES, SECTIONS) == set()
 
 
-def test_torch_free_modules_exist() -> None:
-    assert sorted(set(TORCH_FREE) - set(SOURCES)) == []
+def test_the_page_says_what_loads_torch() -> None:
+    assert {name for name in SOURCES if loads_torch(name, SOURCES)} == listed_with_torch(SECTIONS)
 
 
-def test_torch_free_modules_load_no_torch() -> None:
-    present = [name for name in TORCH_FREE if name in SOURCES]
-    assert [name for name in present if loads_torch(name, SOURCES)] == []
+TABLE = """# Layout
+
+## `mfpnet`
+
+| level | packages | modules |
+|---|---|---|
+| 0 | `deep/` |  |
+| 1 |  | `low` (not `__init__`), `same` |
+| 2 | `pack/` | `high` |
+| 10 |  | `__init__` |
+
+Load torch: `low`, `high`.
+
+## `mfpnet.deep`
+
+| level | modules |
+|---|---|
+| 7 | `base` |
+
+No module here loads torch.
+
+## `mfpnet.pack`
+
+| level | modules |
+|---|---|
+| 0 | `a` (words), `b` |
+| 1 | `c` |
+
+Load torch: `c`.
+"""
+NAMES = ("deep.base", "low", "same", "high", "pack.a", "pack.b", "pack.c", "__init__")
 
 
-def test_the_network_does_load_torch() -> None:
-    assert loads_torch("model", SOURCES)
+def sources_with(module: str, line: str) -> Sources:
+    return {name: ast.parse(line if name == module else "") for name in NAMES}
 
 
 @pytest.mark.parametrize(
-    "line",
+    ("module", "line"),
     [
-        "from mfpnet.high import x",
-        "from mfpnet import high",
-        "import mfpnet.high as h",
-        "from .high import x",
-        "from . import high",
-        "def f():\n    from mfpnet.high import x",
-        "class A:\n    def f(self):\n        if True:\n            import mfpnet.high",
-        "from mfpnet.same import x",
-        "from mfpnet import load_model",
-        "import mfpnet",
+        ("low", "from mfpnet.high import x"),
+        ("low", "from mfpnet import high"),
+        ("low", "import mfpnet.high as h"),
+        ("low", "from .high import x"),
+        ("low", "from . import high"),
+        ("low", "def f():\n    from mfpnet.high import x"),
+        ("low", "class A:\n    def f(self):\n        if True:\n            import mfpnet.high"),
+        ("low", "from mfpnet.same import x"),
+        ("low", "from mfpnet.pack.a import x"),
+        ("low", "from mfpnet.pack import a"),
+        ("low", "from mfpnet import load_model"),
+        ("low", "import mfpnet"),
+        ("high", "import mfpnet.pack.a"),
+        ("pack.c", "from mfpnet import high"),
+        ("pack.c", "import mfpnet.pack"),
+        ("pack.a", "from mfpnet.pack.c import x"),
+        ("pack.a", "from mfpnet.pack import b"),
+        ("pack.a", "from .c import x"),
+        ("pack.a", "from ..high import x"),
+        ("deep.base", "from mfpnet.low import x"),
     ],
 )
-def test_an_upward_or_sideways_import_is_found(line: str) -> None:
-    names = {"low": line, "same": "", "high": "from mfpnet.low import x", "__init__": ""}
-    sources = {name: ast.parse(text) for name, text in names.items()}
-    levels = {"low": 1, "same": 1, "high": 2, "__init__": 3}
-    assert len(upward_imports(sources, levels)) == 1
+def test_an_upward_or_sideways_import_is_found(module: str, line: str) -> None:
+    assert len(upward_imports(sources_with(module, line), read_sections(TABLE))) == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("low", "from mfpnet.deep.base import x"),
+        ("pack.a", "import mfpnet.low, mfpnet.deep.base, pathlib"),
+        ("pack.c", "from mfpnet.pack import a, b"),
+        ("pack.c", "from . import a\nfrom ..low import x"),
+        ("__init__", "from mfpnet.high import x"),
+    ],
+)
+def test_downward_imports_are_fine(module: str, line: str) -> None:
+    assert upward_imports(sources_with(module, line), read_sections(TABLE)) == set()
 
 
 @pytest.mark.parametrize(
@@ -156,27 +145,31 @@ def test_an_upward_or_sideways_import_is_found(line: str) -> None:
         ("from safetensors.torch import load_file", True),
         ("try:\n    import torch\nexcept ImportError:\n    pass", True),
         ("class A:\n    import torch", True),
-        ("from mfpnet.middle import x", True),
-        ("from mfpnet import middle", True),
+        ("from mfpnet.pack.middle import x", True),
+        ("from mfpnet.pack import middle", True),
         ("def f():\n    import torch", False),
-        ("async def f():\n    from mfpnet import middle", False),
+        ("async def f():\n    from mfpnet.pack import middle", False),
         ("if TYPE_CHECKING:\n    import torch", False),
         ("import torchlight, safetensors.numpy", False),
     ],
 )
 def test_torch_is_found_where_loading_a_module_imports_it(line: str, expected: bool) -> None:
-    names = {"a": line, "middle": "import mfpnet.deep", "deep": "import torch", "__init__": ""}
+    middle = "import mfpnet.pack.deep"
+    names = {"a": line, "pack.middle": middle, "pack.deep": "import torch", "__init__": ""}
     sources = {name: ast.parse(text) for name, text in names.items()}
     assert loads_torch("a", sources) is expected
 
 
-def test_the_table_is_read_as_written() -> None:
-    table = "| level | modules |\n|---|---|\n| 0 | `a` (not `b`), `c` |\n| 12 | `d` |\n"
-    page = f"{table}\nTorch-free: `a`,\n`d`.\n"
-    assert read_levels(page) == {"a": 0, "c": 0, "d": 12}
-    assert read_torch_free(page) == ["a", "d"]
+def test_the_tables_are_read_as_written() -> None:
+    sections = read_sections(TABLE)
+    assert listed(sections) == set(NAMES)
+    assert sections[""].packages == {"deep": 0, "pack": 2}
+    assert sections["pack"].modules == {"a": 0, "b": 0, "c": 1}
+    assert listed_with_torch(sections) == {"low", "high", "pack.c"}
     with pytest.raises(AssertionError, match="two levels"):
-        read_levels(table + "| 13 | `a` |\n")
+        read_sections(TABLE.replace("| 1 | `c` |", "| 1 | `a` |"))
+    with pytest.raises(AssertionError, match="loads torch"):
+        read_sections(TABLE.replace("No module here loads torch.", ""))
 
 
 def run_python(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -11,9 +11,10 @@ import PIL.Image
 import pytest
 from PIL.Image import Resampling
 
-from mfpnet.camvid import CamVid
-from mfpnet.file_looks import look_of_file
-from mfpnet.likeness import (
+from mfpnet.data.camvid import CamVid
+from mfpnet.data.pairs import PairedFiles
+from mfpnet.pixels.file_looks import look_of_file
+from mfpnet.pixels.likeness import (
     ALIKE,
     Album,
     Looks,
@@ -23,9 +24,8 @@ from mfpnet.likeness import (
     twins,
     unlikeness,
 )
-from mfpnet.pairs import PairedFiles
-from mfpnet.pictures import Image
-from mfpnet.scenes import draw_scene
+from mfpnet.pixels.pictures import Image
+from mfpnet.synthetic.scenes import draw_scene
 
 SCENES = [draw_scene(seed, (96, 128)).image for seed in range(4)]
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from inspected import drawn, left_as_it_was, one_stage, street
-from mfpnet.long_range import long_range
-from mfpnet.reach import (
+from mfpnet.studies.long_range import long_range
+from mfpnet.studies.reach import (
     WAYS,
     attraction,
     distances,

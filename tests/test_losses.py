@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mfpnet.losses import class_weights, cross_entropy, distillation
+from mfpnet.training.losses import class_weights, cross_entropy, distillation
 
 CLASSES, VOID = 5, 5
 WEIGHT = torch.tensor([0.5, 1.0, 2.0, 4.0, 8.0])

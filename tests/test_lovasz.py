@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mfpnet.lovasz import lovasz_softmax
+from mfpnet.training.lovasz import lovasz_softmax
 
 VOID = 3
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mfpnet.errors import MfpnetError
-from mfpnet.manifest import Manifest
+from mfpnet.runtimes.manifest import Manifest
 from samples import INFO
 
 MANIFEST = Manifest(INFO, "uint8", "logits", "fp16", (360, 480))

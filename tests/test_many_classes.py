@@ -16,16 +16,18 @@ import pytest
 import torch
 from rich.console import Console
 
-from mfpnet import eager, lovasz, show
 from mfpnet.cli import main
-from mfpnet.condensed import best_and_worst, listed, with_others
 from mfpnet.evaluate import MATRIX_CLASSES, MOST_CONFUSED, evaluate
 from mfpnet.labels import LabelSet
 from mfpnet.metrics import most_confused, scores
-from mfpnet.pictures import Image, Labels, read_labels, write_png
+from mfpnet.pixels.pictures import Image, Labels, read_labels, write_png
 from mfpnet.predict import Predictor
 from mfpnet.prediction import Prediction
+from mfpnet.runtimes import eager
+from mfpnet.training import lovasz
 from mfpnet.transforms import Augmentation, augment
+from mfpnet.views import show
+from mfpnet.views.condensed import best_and_worst, listed, with_others
 from samples import INFO, modest_network, small_and_fast, tiny_network
 
 VOID = 65535

@@ -9,22 +9,22 @@ import pytest
 import yaml
 
 from known_trees import camvid_tree, idd_tree
-from mfpnet.camvid import CamVid
 from mfpnet.checkpoint import load_model
 from mfpnet.cli import main
-from mfpnet.data_source import DataSource
-from mfpnet.datasets import load_checked, problems
+from mfpnet.data.camvid import CamVid
+from mfpnet.data.datasets import load_checked, problems
+from mfpnet.data.idd_lite import IDD_LITE, IddLite
+from mfpnet.data.map_file import find_map
+from mfpnet.data.mapped import Joined, into_target
+from mfpnet.data.source import DataSource
 from mfpnet.errors import MfpnetError
-from mfpnet.extra_data import extra_sources, moved_extras
-from mfpnet.idd_lite import IDD_LITE, IddLite
 from mfpnet.known_recipes import RECIPES
-from mfpnet.map_file import find_map
-from mfpnet.mapped import Joined, into_target
-from mfpnet.pictures import Labels
-from mfpnet.pixel_format import Raster
+from mfpnet.pixels.format import Raster
+from mfpnet.pixels.pictures import Labels
 from mfpnet.recipes import Recipe
-from mfpnet.runs import read_config, without_places, write_config
 from mfpnet.sources import open_dataset, open_joined
+from mfpnet.training.extra_data import extra_sources, moved_extras
+from mfpnet.training.runs import read_config, without_places, write_config
 from samples import RUN, small_and_fast
 
 SIZE, OTHER = (64, 96), (96, 128)

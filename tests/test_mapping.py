@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import yaml
 
-from mfpnet.cityscapes_labels import CITYSCAPES
+from mfpnet.data.cityscapes_labels import CITYSCAPES
+from mfpnet.data.idd_lite import IDD_LITE
+from mfpnet.data.map_file import find_map, fitting_maps, identity_map, read_map
+from mfpnet.data.mapping import VOID, carried, packaged_maps
 from mfpnet.errors import MfpnetError
-from mfpnet.idd_lite import IDD_LITE
 from mfpnet.labels import CAMVID, LabelSet
-from mfpnet.map_file import find_map, fitting_maps, identity_map, read_map
-from mfpnet.mapping import VOID, carried, packaged_maps
 
 SETS = {
     "camvid": CAMVID,

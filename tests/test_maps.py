@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from mfpnet.draw import colour_labels, side_by_side
 from mfpnet.evaluate import FrameScore
+from mfpnet.evaluating.maps import error_maps, label_maps
 from mfpnet.labels import CAMVID, LabelSet
-from mfpnet.maps import error_maps, label_maps
-from mfpnet.pictures import Image, Labels
+from mfpnet.pixels.draw import colour_labels, side_by_side
+from mfpnet.pixels.pictures import Image, Labels
 from mfpnet.predict import Predictor
 from mfpnet.prediction import Prediction
 from samples import INFO, tiny_network

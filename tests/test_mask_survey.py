@@ -8,13 +8,13 @@ import PIL.Image
 import pytest
 
 from mask_folders import SIZE, Array, areas, smoothed, textured, write_folder
-from mfpnet.cityscapes_labels import LABELS
+from mfpnet.data.cityscapes_labels import LABELS
+from mfpnet.data.voc import VOC
 from mfpnet.errors import MfpnetError
 from mfpnet.labels import CAMVID, voc_colour
-from mfpnet.mask_counts import Tally, count_plane
-from mfpnet.mask_files import read_saved_mask
-from mfpnet.mask_survey import Proposal, propose_classes
-from mfpnet.voc import VOC
+from mfpnet.masks.counts import Tally, count_plane
+from mfpnet.masks.files import read_saved_mask
+from mfpnet.masks.survey import Proposal, propose_classes
 
 COLOURS = ((0, 0, 0), (128, 64, 128), (220, 20, 60), (0, 128, 192))
 Masks = Sequence[Array | PIL.Image.Image]

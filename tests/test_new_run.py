@@ -8,13 +8,13 @@ import pytest
 
 from folders import street_folder
 from mfpnet.cli import main
-from mfpnet.data_options import DataChoice
 from mfpnet.errors import MfpnetError
-from mfpnet.new_run import new_run, run_name
-from mfpnet.options import TrainOptions
-from mfpnet.plans import plan_of
-from mfpnet.recommend import RECOMMENDED
-from mfpnet.runs import read_config
+from mfpnet.folders.plans import plan_of
+from mfpnet.folders.recommend import RECOMMENDED
+from mfpnet.options.data import DataChoice
+from mfpnet.options.verbs import TrainOptions
+from mfpnet.training.new_run import new_run, run_name
+from mfpnet.training.runs import read_config
 
 FEW = ("--epochs", "1", "--crop-size", "64x64", "--threads", "1", "--device", "cpu")
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from mfpnet.losses import cross_entropy, distillation
-from mfpnet.lovasz import lovasz_softmax
-from mfpnet.objective import Objective
 from mfpnet.recipes import Recipe
-from mfpnet.teachers import Teacher, Teachers
+from mfpnet.training.losses import cross_entropy, distillation
+from mfpnet.training.lovasz import lovasz_softmax
+from mfpnet.training.objective import Objective
+from mfpnet.training.teachers import Teacher, Teachers
 
 VOID, CLASSES = 9, 4
 PLAIN = Recipe(epochs=1, batch_size=2, crop_size=(32, 32))

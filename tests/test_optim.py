@@ -6,7 +6,7 @@ from torch import nn
 
 from mfpnet.model import MFPNet
 from mfpnet.model_config import MFPNetConfig
-from mfpnet.optim import EMA, build_optimizer, parameter_groups, poly_factor
+from mfpnet.training.optim import EMA, build_optimizer, parameter_groups, poly_factor
 
 SMALL = MFPNetConfig(
     num_classes=3,

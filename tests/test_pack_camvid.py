@@ -10,9 +10,9 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from mfpnet.camvid import CamVid
-from mfpnet.datasets import load_checked
-from mfpnet.pictures import Image
+from mfpnet.data.camvid import CamVid
+from mfpnet.data.datasets import load_checked
+from mfpnet.pixels.pictures import Image
 
 TOOL = Path(__file__).resolve().parents[1] / "tools" / "pack_camvid.py"
 SIZE = (300, 400)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torchmetrics.detection import PanopticQuality as Oracle
 
-from mfpnet.panoptic import PanopticQuality
+from mfpnet.instances.panoptic import PanopticQuality
 
 CLASSES = ("road", "sky", "car", "person")
 THINGS = ("car", "person")

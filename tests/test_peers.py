@@ -15,7 +15,7 @@ from mfpnet import peers
 from mfpnet.deeplab import DILATIONS, AtrousPyramid, DeepLabV3Plus
 from mfpnet.errors import MfpnetError
 from mfpnet.foreign import foreign_network
-from mfpnet.subjects import subject_of
+from mfpnet.measuring.subjects import subject_of
 from mfpnet.variants import count_macs, count_parameters
 
 NAMES = [name.replace("-", "_") for name in peers.PEERS]
@@ -156,6 +156,6 @@ def test_the_command_line_starts_without_transformers() -> None:
         "try: main(['--help'])\n"
         "except SystemExit: pass\n"
         "assert 'transformers' not in sys.modules\n"
-        "import mfpnet.subjects; assert 'transformers' not in sys.modules"
+        "import mfpnet.measuring.subjects; assert 'transformers' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

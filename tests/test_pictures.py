@@ -10,7 +10,7 @@ import PIL.Image
 import pytest
 
 from mfpnet.errors import MfpnetError
-from mfpnet.pictures import Image, Labels, find_images, read_image, read_labels, write_png
+from mfpnet.pixels.pictures import Image, Labels, find_images, read_image, read_labels, write_png
 
 RNG = np.random.default_rng(0)
 ORIENTATION = 0x0112

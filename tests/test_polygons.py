@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as oracle
 
-from mfpnet.polygons import (
+from mfpnet.importers.polygons import (
     NOTHING,
     Mask,
     Stamp,

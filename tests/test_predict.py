@@ -12,15 +12,15 @@ import torch
 
 import samples
 from mfpnet.checkpoint import save_weights
-from mfpnet.eager import labels_in_strips
-from mfpnet.enlarge import enlarged_labels
 from mfpnet.errors import MfpnetError
 from mfpnet.labels import CAMVID
 from mfpnet.layers import resize
 from mfpnet.model import MFPNet
-from mfpnet.pictures import Image
+from mfpnet.pixels.enlarge import enlarged_labels
+from mfpnet.pixels.pictures import Image
 from mfpnet.predict import Predictor
 from mfpnet.prediction import Prediction
+from mfpnet.runtimes.eager import labels_in_strips
 from samples import Recorder, modest_network
 
 INFO = dataclasses.replace(samples.INFO, input_size=(96, 128))
@@ -188,7 +188,7 @@ def test_strips_are_what_one_interpolation_gives(
 ) -> None:
     logits = torch.randn(5, 20, 30, generator=torch.Generator().manual_seed(0))
     whole = resize(logits[None], size)[0].argmax(dim=0).numpy()
-    monkeypatch.setattr("mfpnet.enlarge.STRIP_VALUES", 5 * size[1] * 7)
+    monkeypatch.setattr("mfpnet.pixels.enlarge.STRIP_VALUES", 5 * size[1] * 7)
     for labels in (labels_in_strips(logits, size), enlarged_labels(logits.numpy(), size)):
         assert labels.shape == size
         assert (labels == whole).mean() > 0.999

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from mfpnet.data_source import DataSource
+from mfpnet.data.source import DataSource
 from mfpnet.recipes import Recipe
-from mfpnet.runlog import progress_bar
-from mfpnet.runs import RunConfig
 from mfpnet.train import train
+from mfpnet.training.runs import RunConfig
+from mfpnet.views.runlog import progress_bar
 
 LONGEST = "loss 12.345  lr 2.3e-03  12.7 images/s  12 h 05 min left"
 CONFIG = RunConfig(

@@ -8,13 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mfpnet.deployed import Deployed
-from mfpnet.manifest import Manifest
-from mfpnet.onnx_graph import compacted, with_byte_input, without_batch_norms
-from mfpnet.onnx_writer import to_onnx
-from mfpnet.qdq import Plan, eight_bit_weight, grid, quantised, watched_tensors, work_by_weight
-from mfpnet.scenes import draw_scene
-from mfpnet.spans import Seen, observe, pixels_of, runner, spans_of
+from mfpnet.exporting.deployed import Deployed
+from mfpnet.exporting.onnx_graph import compacted, with_byte_input, without_batch_norms
+from mfpnet.exporting.onnx_writer import to_onnx
+from mfpnet.exporting.qdq import (
+    Plan,
+    eight_bit_weight,
+    grid,
+    quantised,
+    watched_tensors,
+    work_by_weight,
+)
+from mfpnet.exporting.spans import Seen, observe, pixels_of, runner, spans_of
+from mfpnet.runtimes.manifest import Manifest
+from mfpnet.synthetic.scenes import draw_scene
 from samples import INFO, short_network
 
 onnx = pytest.importorskip("onnx")

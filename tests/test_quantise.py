@@ -12,20 +12,20 @@ from typing import Any
 import pytest
 
 from mfpnet import quantise as module
-from mfpnet.backends import open_backend
 from mfpnet.checkpoint import save_weights
 from mfpnet.cli import main
-from mfpnet.deployed import Deployed
 from mfpnet.errors import MfpnetError
-from mfpnet.manifest import Manifest
+from mfpnet.exporting.deployed import Deployed
+from mfpnet.exporting.onnx_writer import to_onnx
+from mfpnet.exporting.qdq import Plan
+from mfpnet.exporting.sensitivity import Found, Try
 from mfpnet.model import MFPNet
-from mfpnet.onnx_writer import to_onnx
 from mfpnet.predict import Predictor
-from mfpnet.qdq import Plan
 from mfpnet.quantise import Target, quantise
-from mfpnet.scenes import draw_scene
-from mfpnet.sensitivity import Found, Try
-from mfpnet.streets import SyntheticStreets
+from mfpnet.runtimes.backends import open_backend
+from mfpnet.runtimes.manifest import Manifest
+from mfpnet.synthetic.scenes import draw_scene
+from mfpnet.synthetic.streets import SyntheticStreets
 from samples import INFO, short_network
 
 pytest.importorskip("onnx")

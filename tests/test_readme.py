@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from mfpnet.backends import bundled_files
 from mfpnet.checkpoint import bundled_weights
 from mfpnet.cli import parse
 from mfpnet.known_recipes import RECIPES
-from mfpnet.options import PredictOptions, TrainOptions
+from mfpnet.options.verbs import PredictOptions, TrainOptions
+from mfpnet.runtimes.backends import bundled_files
 from mfpnet.variants import variant_config
 
 ROOT = Path(__file__).parents[1]

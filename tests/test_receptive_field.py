@@ -10,12 +10,12 @@ import torch
 from torch import nn
 
 from inspected import drawn, left_as_it_was, one_stage, street, watched
-from mfpnet.convolutions_alone import convolutions_alone
-from mfpnet.field import feature_stride, field_side, seen_interval, stage_names
-from mfpnet.linearised import linearised
 from mfpnet.model import MFPNet
 from mfpnet.model_config import MFPNetConfig
-from mfpnet.receptive_field import beyond, effective_fields, field_sizes, receptive_field
+from mfpnet.studies.convolutions_alone import convolutions_alone
+from mfpnet.studies.field import feature_stride, field_side, seen_interval, stage_names
+from mfpnet.studies.linearised import linearised
+from mfpnet.studies.receptive_field import beyond, effective_fields, field_sizes, receptive_field
 from mfpnet.variants import variant_config
 from samples import TINY, tiny_network
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import PIL.Image
 import pytest
 
+from mfpnet.data.pairs import Pair
 from mfpnet.errors import MfpnetError
-from mfpnet.pairs import Pair
-from mfpnet.recommend import Facts, facts_of_pairs, recommend, with_epochs
+from mfpnet.folders.recommend import Facts, facts_of_pairs, recommend, with_epochs
 
 
 def test_large_frames_are_scaled_down_and_crops_have_their_shape() -> None:

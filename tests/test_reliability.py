@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from mfpnet import reliability
-from mfpnet.calibration import fit_temperature
 from mfpnet.errors import MfpnetError
+from mfpnet.evaluating import reliability
+from mfpnet.evaluating.calibration import fit_temperature
+from mfpnet.evaluating.reliability import calibrate, network_runs
 from mfpnet.labels import CAMVID, LabelSet
 from mfpnet.layers import resize
-from mfpnet.pictures import Image, Labels
-from mfpnet.pixel_format import Raster
+from mfpnet.pixels.format import Raster
+from mfpnet.pixels.pictures import Image, Labels
+from mfpnet.pixels.resizing import resize_image
 from mfpnet.predict import Predictor
-from mfpnet.reliability import calibrate, network_runs
-from mfpnet.resizing import resize_image
 from samples import INFO, tiny_network
 
 SIZE = (40, 48)
@@ -160,7 +160,7 @@ def test_larger_frames_are_counted_pixel_by_pixel_in_strips(
     assert sum(calibrate(predictor, data).before.pixels) == sum(
         (t != 11).sum() for t in data.targets
     )
-    monkeypatch.setattr("mfpnet.enlarge.STRIP_VALUES", 11 * 150 * 9)
+    monkeypatch.setattr("mfpnet.pixels.enlarge.STRIP_VALUES", 11 * 150 * 9)
     strips = calibrate(predictor, data).as_dict()
     for name in ("ece_before", "ece_after", "nll_before", "nll_after"):
         assert strips[name] == pytest.approx(whole[name], rel=1e-4)

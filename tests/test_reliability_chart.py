@@ -8,7 +8,7 @@ import PIL.Image
 import pytest
 
 from mfpnet.errors import MfpnetError
-from mfpnet.reliability_chart import reliability_picture
+from mfpnet.views.reliability_chart import reliability_picture
 
 pytest.importorskip("matplotlib", reason="needs the extra `plot`")
 

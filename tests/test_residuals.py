@@ -10,7 +10,7 @@ import torch
 
 from inspected import drawn, left_as_it_was, street, watched
 from mfpnet.model import BRM, MFPNet
-from mfpnet.residual_training import (
+from mfpnet.studies.residual_training import (
     History,
     brm_gradients,
     deeper,
@@ -18,7 +18,7 @@ from mfpnet.residual_training import (
     street_batches,
     train_shortly,
 )
-from mfpnet.residuals import block_changes, residuals
+from mfpnet.studies.residuals import block_changes, residuals
 from samples import TINY
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as oracle
 
-from mfpnet.rle import decode_counts, decode_rle
+from mfpnet.importers.rle import decode_counts, decode_rle
 
 
 def random_mask(seed: int, height: int, width: int, share: float) -> np.ndarray[Any, Any]:

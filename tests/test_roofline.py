@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mfpnet.ceilings import Ceilings, measure_ceilings
-from mfpnet.deployed import Deployed
-from mfpnet.roofline import Layer, bounds, layers_of, least_time
+from mfpnet.exporting.deployed import Deployed
+from mfpnet.measuring.ceilings import Ceilings, measure_ceilings
+from mfpnet.measuring.roofline import Layer, bounds, layers_of, least_time
 from mfpnet.variants import count_macs
 from samples import INFO, tiny_network
 
@@ -158,7 +158,7 @@ def test_the_machine_has_ceilings() -> None:
 def test_a_rate_is_that_of_the_fastest_try(monkeypatch: pytest.MonkeyPatch) -> None:
     # Marks before and after four tries: the first takes a second and does not count.
     marks = iter([0.0, 1, 1, 1.5, 1.5, 1.75, 2, 3])
-    monkeypatch.setattr("mfpnet.ceilings.time.perf_counter", lambda: next(marks))
+    monkeypatch.setattr("mfpnet.measuring.ceilings.time.perf_counter", lambda: next(marks))
     found = measure_ceilings(CPU, (), copied=2**20)
     monkeypatch.undo()
     assert found.bytes_per_second == 2 * 2**20 / 0.25  # read and written

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from mfpnet import runlog
 from mfpnet.errors import MfpnetError
-from mfpnet.runlog import METRICS_FILE, MetricsLog, format_seconds, progress_bar, read_metrics
+from mfpnet.views import runlog
+from mfpnet.views.runlog import METRICS_FILE, MetricsLog, format_seconds, progress_bar, read_metrics
 
 RECORDS = [{"epoch": epoch, "loss": 1 / epoch} for epoch in (1, 2, 3)]
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import yaml
 
-from mfpnet.data_source import DataSource
+from mfpnet.data.source import DataSource
 from mfpnet.errors import MfpnetError
 from mfpnet.known_recipes import RECIPES, get_recipe
 from mfpnet.recipes import Recipe
-from mfpnet.runs import RunConfig, changed_recipe, read_config, write_config
+from mfpnet.training.runs import RunConfig, changed_recipe, read_config, write_config
 
 FULL = RunConfig(
     variant="mfpnet_fast",

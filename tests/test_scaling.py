@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 import torch
 
-from mfpnet.deploy_options import BenchmarkOptions
+from mfpnet.commands.scaling_steps import scale, show_scaling
 from mfpnet.errors import MfpnetError
-from mfpnet.runners import Job
-from mfpnet.scaling import FRAME, SIZES, TILE, Sweep, doubling, scaling
-from mfpnet.scaling_chart import scaling_picture
-from mfpnet.scaling_steps import scale, show_scaling
-from mfpnet.subjects import subjects_of
+from mfpnet.measuring.runners import Job
+from mfpnet.measuring.scaling import FRAME, SIZES, TILE, Sweep, doubling, scaling
+from mfpnet.measuring.subjects import subjects_of
+from mfpnet.options.deploy import BenchmarkOptions
+from mfpnet.views.scaling_chart import scaling_picture
 
 CPU = torch.device("cpu")
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mfpnet.labels import CAMVID
-from mfpnet.scenes import Scene, draw_scene
+from mfpnet.synthetic.scenes import Scene, draw_scene
 
 SMALL = (90, 120)
 MOVERS = [CAMVID.classes.index(name) for name in ("car", "pedestrian", "bicyclist")]

@@ -7,8 +7,8 @@ from typing import cast
 
 import pytest
 
-from mfpnet.qdq import Plan
-from mfpnet.sensitivity import Found, Judge, Try, group_of, search
+from mfpnet.exporting.qdq import Plan
+from mfpnet.exporting.sensitivity import Found, Judge, Try, group_of, search
 
 WORK = {"stem.w": 300, "encoder.0.a": 200, "encoder.0.b": 195, "head.w": 300, "classifier.w": 5}
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from mfpnet.checkpoint import save_weights
-from mfpnet.data_options import DataChoice
 from mfpnet.errors import MfpnetError
-from mfpnet.options import TrainOptions
-from mfpnet.runs import CONFIG_FILE, source_name, without_places, write_config
-from mfpnet.settled import config_to_resume
-from mfpnet.setups import config_from_options
+from mfpnet.options.data import DataChoice
+from mfpnet.options.verbs import TrainOptions
+from mfpnet.training.runs import CONFIG_FILE, source_name, without_places, write_config
+from mfpnet.training.settled import config_to_resume
+from mfpnet.training.setups import config_from_options
 from samples import INFO, tiny_network
 
 CAMVID = DataChoice(data="camvid", root=Path("data"))

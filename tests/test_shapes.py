@@ -11,13 +11,13 @@ import numpy.typing as npt
 import pytest
 
 from mfpnet.cards import licence_of
-from mfpnet.data_source import DataSource
-from mfpnet.datasets import fingerprint, load_checked
-from mfpnet.pictures import Image, Labels
-from mfpnet.shape_classes import CLASSES, COUNTS, GROUNDS, NUMBER, SHAPES60, SKIES, TOWERS
-from mfpnet.shape_patterns import OUTLINES, PATTERNS
-from mfpnet.shape_scenes import draw_shapes
+from mfpnet.data.datasets import fingerprint, load_checked
+from mfpnet.data.source import DataSource
+from mfpnet.pixels.pictures import Image, Labels
 from mfpnet.sources import open_dataset
+from mfpnet.synthetic.shape_classes import CLASSES, COUNTS, GROUNDS, NUMBER, SHAPES60, SKIES, TOWERS
+from mfpnet.synthetic.shape_patterns import OUTLINES, PATTERNS
+from mfpnet.synthetic.shape_scenes import draw_shapes
 
 SIZE = (144, 192)
 SIGNS = {

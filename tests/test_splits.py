@@ -11,22 +11,22 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from mfpnet.data.pairs import Pair, PairedFiles
 from mfpnet.errors import MfpnetError
-from mfpnet.folder_names import sequence_of
-from mfpnet.frames import check_watched, load_frames
-from mfpnet.held_out import hold_out
-from mfpnet.labels import LabelSet
-from mfpnet.layouts import find_layout
-from mfpnet.pairs import Pair, PairedFiles
-from mfpnet.pictures import Image
-from mfpnet.plans import plan_of, write_plan
-from mfpnet.splits import (
+from mfpnet.folders.held_out import hold_out
+from mfpnet.folders.layouts import find_layout
+from mfpnet.folders.names import sequence_of
+from mfpnet.folders.plans import plan_of, write_plan
+from mfpnet.folders.splits import (
     Split,
     has_splits,
     read_splits,
     split_pairs,
     write_splits,
 )
+from mfpnet.labels import LabelSet
+from mfpnet.pixels.pictures import Image
+from mfpnet.training.frames import check_watched, load_frames
 
 TWO = LabelSet("two", ("a", "b"), ((0, 0, 0), (255, 255, 255)), 255)
 

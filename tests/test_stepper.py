@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mfpnet.errors import MfpnetError
-from mfpnet.optim import EMA, build_optimizer, poly_factor
-from mfpnet.stepper import Batch, Stepper, train_one_epoch
+from mfpnet.training.optim import EMA, build_optimizer, poly_factor
+from mfpnet.training.stepper import Batch, Stepper, train_one_epoch
 
 TOTAL = 8
 

@@ -14,11 +14,11 @@ import pytest
 
 from cityscapes_tree import SIZE, write_tree
 from mfpnet.checkpoint import save_weights
-from mfpnet.cityscapes import Cityscapes
-from mfpnet.cityscapes_labels import CITYSCAPES
 from mfpnet.cli import main
+from mfpnet.data.cityscapes import Cityscapes
+from mfpnet.data.cityscapes_labels import CITYSCAPES
 from mfpnet.errors import MfpnetError
-from mfpnet.submission import submission, submittable
+from mfpnet.evaluating.submission import submission, submittable
 from samples import INFO, small_and_fast, tiny_network
 
 TINY = (

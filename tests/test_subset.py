@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mfpnet.data_source import DataSource
+from mfpnet.data.source import DataSource
+from mfpnet.data.subset import Subset
 from mfpnet.errors import MfpnetError
 from mfpnet.sources import open_dataset
-from mfpnet.streets import SyntheticStreets
-from mfpnet.subset import Subset
+from mfpnet.synthetic.streets import SyntheticStreets
 
 
 @pytest.mark.parametrize(

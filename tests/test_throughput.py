@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import torch
 
-from mfpnet import throughput
 from mfpnet.errors import MfpnetError
+from mfpnet.measuring import throughput
+from mfpnet.measuring.throughput import ON_CPU, ON_GPU, REFERENCE, training_throughput
+from mfpnet.measuring.trainee import CLASSES, PHASES, Setting, Trainee, WallClock
 from mfpnet.model_config import MFPNetConfig
 from mfpnet.suites import VARIANTS
-from mfpnet.throughput import ON_CPU, ON_GPU, REFERENCE, training_throughput
-from mfpnet.trainee import CLASSES, PHASES, Setting, Trainee, WallClock
 
 TINY = MFPNetConfig(
     stem_channels=8,

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mfpnet.camvid import CamVid
+from mfpnet.data.camvid import CamVid
 from mfpnet.errors import MfpnetError
-from mfpnet.pictures import Image, Labels
+from mfpnet.evaluating.tile_agreement import Edges, Seams, label_edges, tile_agreement
+from mfpnet.pixels.pictures import Image, Labels
+from mfpnet.pixels.tiles import Tiling
 from mfpnet.predict import Predictor
-from mfpnet.streets import SyntheticStreets
-from mfpnet.tile_agreement import Edges, Seams, label_edges, tile_agreement
-from mfpnet.tiles import Tiling
+from mfpnet.synthetic.streets import SyntheticStreets
 
 # Of a rate of some hundred edges; tiles that are not blended have it three to six times.
 NOISE = 1.1

@@ -16,10 +16,10 @@ from colour_files import expected_logits, manifest, write_colour_onnx
 from mfpnet.cli import main
 from mfpnet.errors import MfpnetError
 from mfpnet.layers import Gathered
-from mfpnet.pictures import Image, read_image, read_labels
+from mfpnet.pixels.pictures import Image, read_image, read_labels
+from mfpnet.pixels.resizing import reduced
 from mfpnet.predict import Predictor
-from mfpnet.resizing import reduced
-from mfpnet.whole_picture import SHARE, told_of_picture
+from mfpnet.runtimes.whole_picture import SHARE, told_of_picture
 from samples import Recorder, modest_network
 
 FIXED = (48, 80)

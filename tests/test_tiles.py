@@ -7,9 +7,9 @@ import numpy.typing as npt
 import pytest
 
 from mfpnet.errors import MfpnetError
-from mfpnet.pictures import Image
-from mfpnet.pixel_format import Raster
-from mfpnet.tiles import GRID, Cuts, Run, Tiling, blended_rows, cuts, tiled_labels, tiling_of
+from mfpnet.pixels.format import Raster
+from mfpnet.pixels.pictures import Image
+from mfpnet.pixels.tiles import GRID, Cuts, Run, Tiling, blended_rows, cuts, tiled_labels, tiling_of
 
 Logits = npt.NDArray[np.float32]
 

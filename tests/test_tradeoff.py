@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mfpnet.errors import MfpnetError
-from mfpnet.tradeoff import accuracy_against_latency
+from mfpnet.views.tradeoff import accuracy_against_latency
 
 pytest.importorskip("matplotlib", reason="needs the extra `plot`")
 

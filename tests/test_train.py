@@ -16,15 +16,15 @@ from rich.console import Console
 from torch import Tensor
 
 from mfpnet.checkpoint import load_model, save_weights
-from mfpnet.data_source import DataSource
+from mfpnet.data.source import DataSource
 from mfpnet.errors import MfpnetError
 from mfpnet.evaluate import evaluate
 from mfpnet.info import ModelInfo
-from mfpnet.losses import cross_entropy
 from mfpnet.predict import Predictor
-from mfpnet.runs import read_config
-from mfpnet.streets import SyntheticStreets
+from mfpnet.synthetic.streets import SyntheticStreets
 from mfpnet.train import train
+from mfpnet.training.losses import cross_entropy
+from mfpnet.training.runs import read_config
 from mfpnet.variants import create_model
 from samples import INFO, RUN, STREETS, UNSEEN, quiet, small_and_fast, with_recipe
 
@@ -187,7 +187,7 @@ def test_last_epochs_see_whole_frames(tmp_path: Path, monkeypatch: pytest.Monkey
         shapes.append(tuple(logits.shape))
         return cross_entropy(logits, target, **options)
 
-    monkeypatch.setattr("mfpnet.objective.cross_entropy", remember)
+    monkeypatch.setattr("mfpnet.training.objective.cross_entropy", remember)
     train(with_recipe(full_frame_epochs=1), tmp_path / "run", console=quiet())
     assert shapes == [(2, 11, 64, 64)] * 3 + [(2, 11, 64, 96)] * 3
 

@@ -13,8 +13,8 @@ import torch
 
 from mfpnet.checkpoint import load_model, save_weights
 from mfpnet.errors import MfpnetError
-from mfpnet.runs import RunConfig
 from mfpnet.train import train
+from mfpnet.training.runs import RunConfig
 from mfpnet.transforms import Augmentation
 from samples import INFO, UNSEEN, quiet, small_and_fast, tiny_network, with_recipe
 
@@ -84,7 +84,7 @@ def test_rare_classes_are_those_with_less_than_half_their_share(
         seen.append(Augmentation(*values, **options))
         return seen[-1]
 
-    monkeypatch.setattr("mfpnet.building.Augmentation", remember)
+    monkeypatch.setattr("mfpnet.training.building.Augmentation", remember)
     go(with_recipe(epochs=1, rare_crops=0.5), tmp_path / "run")
     assert seen[0].sought_share == 0.5
     names = {INFO.classes[label] for label in seen[0].sought}

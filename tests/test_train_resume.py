@@ -15,12 +15,12 @@ from torch import Tensor
 
 from mfpnet.checkpoint import load_checkpoint
 from mfpnet.errors import MfpnetError
-from mfpnet.objective import Objective
 from mfpnet.recipes import Recipe
-from mfpnet.runlog import read_metrics
-from mfpnet.runs import RunConfig, read_config
 from mfpnet.suites import VARIANTS
 from mfpnet.train import TrainingStoppedError, train
+from mfpnet.training.objective import Objective
+from mfpnet.training.runs import RunConfig, read_config
+from mfpnet.views.runlog import read_metrics
 from samples import TINY, UNSEEN, small_and_fast, with_recipe
 
 # Three steps an epoch and two an update: gradients wait at the end of every second epoch.

@@ -11,10 +11,10 @@ from mfpnet.checkpoint import save_weights
 from mfpnet.errors import MfpnetError
 from mfpnet.labels import CAMVID, LabelSet
 from mfpnet.model import MFPNet
-from mfpnet.optim import build_optimizer
-from mfpnet.setups import check_config
-from mfpnet.stepper import Stepper, train_one_epoch
-from mfpnet.transfer import frozen_parts, start_from
+from mfpnet.training.optim import build_optimizer
+from mfpnet.training.setups import check_config
+from mfpnet.training.stepper import Stepper, train_one_epoch
+from mfpnet.training.transfer import frozen_parts, start_from
 from samples import INFO, RUN, TINY, tiny_network
 
 FARM = LabelSet("farm", ("tree", "tractor", "sky"), ((0, 9, 0), (9, 0, 0), (0, 0, 9)), 255)

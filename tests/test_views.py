@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mfpnet.errors import MfpnetError
 from mfpnet.model import MFPNet
-from mfpnet.pictures import Image
+from mfpnet.pixels.pictures import Image
 from mfpnet.predict import Predictor
 from samples import INFO, Recorder, modest_network, tiny_network
 

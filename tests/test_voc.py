@@ -7,13 +7,13 @@ import numpy.typing as npt
 import PIL.Image
 import pytest
 
-from mfpnet.data_source import DataSource
-from mfpnet.datasets import load_checked
+from mfpnet.data.datasets import load_checked
+from mfpnet.data.source import DataSource
+from mfpnet.data.voc import VOC, PascalVoc
 from mfpnet.errors import MfpnetError
 from mfpnet.labels import voc_colour
-from mfpnet.pictures import Image, write_png
+from mfpnet.pixels.pictures import Image, write_png
 from mfpnet.sources import open_dataset
-from mfpnet.voc import VOC, PascalVoc
 
 SIZE = (40, 56)
 

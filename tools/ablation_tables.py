@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from mfpnet.ablate_verb import difference_text, mean_and_spread
-from mfpnet.ablation_chart import differences
-from mfpnet.ablation_rows import joined_rows
+from mfpnet.ablations.chart import differences
+from mfpnet.ablations.rows import joined_rows
+from mfpnet.commands.ablate_verb import difference_text, mean_and_spread
 from mfpnet.suites import ABLATIONS
 from results_tables import ROOT, Record, percent, record, rewritten, table
 

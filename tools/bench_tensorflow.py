@@ -22,21 +22,21 @@ import numpy as np
 import torch
 import tyro
 
-from mfpnet.benchmark_view import NOISY
-from mfpnet.camvid import CamVid
-from mfpnet.contenders import contender
+from mfpnet.data.camvid import CamVid
 from mfpnet.errors import MfpnetError
+from mfpnet.exporting.writing import write_exported
 from mfpnet.files import write_json
-from mfpnet.latency import interleaved_times, timing_of
-from mfpnet.options import check_at_least, parse_size
-from mfpnet.pictures import Image
+from mfpnet.measuring.contenders import contender
+from mfpnet.measuring.runners import REFERENCE, Array, Job, Runner
+from mfpnet.measuring.subjects import Subject, subjects_of
+from mfpnet.options.verbs import check_at_least, parse_size
+from mfpnet.pixels.pictures import Image
+from mfpnet.pixels.rgb_view import rgb_view
 from mfpnet.records import environment
-from mfpnet.rgb_view import rgb_view
-from mfpnet.runners import REFERENCE, Array, Job, Runner
-from mfpnet.scenes import draw_scene
-from mfpnet.show import say, show_rows, warn
-from mfpnet.subjects import Subject, subjects_of
-from mfpnet.writing import write_exported
+from mfpnet.runtimes.latency import interleaved_times, timing_of
+from mfpnet.synthetic.scenes import draw_scene
+from mfpnet.views.benchmark_view import NOISY
+from mfpnet.views.show import say, show_rows, warn
 from obedient import Obedient
 
 ROOT = Path(__file__).resolve().parents[1]

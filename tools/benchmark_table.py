@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import results_tables
-from mfpnet.benchmark_view import NOISY, backend_of, number, short_name
 from mfpnet.errors import MfpnetError
 from mfpnet.files import read_json, write_atomically
+from mfpnet.views.benchmark_view import NOISY, backend_of, number, short_name
 
 RESULTS = results_tables.ROOT / "results"
 # Share of labels as in eager float32 below which a backend computes something else.

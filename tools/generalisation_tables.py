@@ -13,7 +13,7 @@ import json
 import sys
 from collections.abc import Callable
 
-from mfpnet.map_file import find_map
+from mfpnet.data.map_file import find_map
 from results_tables import ROOT, Record, interval, percent, record, rewritten, table
 
 PAGE = ROOT / "docs" / "generalisation.md"

@@ -99,8 +99,8 @@ def _cost_of(variant: str) -> dict[str, Any]:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from mfpnet.inference_form import InferenceMFPNet, to_inference_form
-    from mfpnet.latency import interleaved_medians
+    from mfpnet.runtimes.inference_form import InferenceMFPNet, to_inference_form
+    from mfpnet.runtimes.latency import interleaved_medians
     from mfpnet.variants import count_parameters, create_model
 
     image, runners = torch.randn(1, 3, *SIZE), {}

@@ -18,19 +18,19 @@ from typing import Annotated, Any
 import tyro
 from tyro.conf import OmitArgPrefixes, arg
 
-from mfpnet.canvas import INK, SERIES, new_figure, save_figure, tidy
 from mfpnet.checkpoint import CHECKPOINT_FILE
-from mfpnet.data_options import DataChoice
-from mfpnet.data_source import DataSource
+from mfpnet.data.source import DataSource
 from mfpnet.errors import MfpnetError
 from mfpnet.files import write_json
 from mfpnet.known_recipes import get_recipe
+from mfpnet.options.data import DataChoice
 from mfpnet.recipes import Recipe
 from mfpnet.records import environment
-from mfpnet.runs import RunConfig, without_places
-from mfpnet.setups import data_source
 from mfpnet.sources import open_dataset
 from mfpnet.train import RESULT_FILE, train
+from mfpnet.training.runs import RunConfig, without_places
+from mfpnet.training.setups import data_source
+from mfpnet.views.canvas import INK, SERIES, new_figure, save_figure, tidy
 
 SCRATCH = "scratch"
 

@@ -22,12 +22,12 @@ import PIL.Image
 import tyro
 from tyro.conf import Positional, arg
 
-from mfpnet.camvid import CamVid
-from mfpnet.datasets import load_checked
+from mfpnet.data.camvid import CamVid
+from mfpnet.data.datasets import load_checked
 from mfpnet.errors import MfpnetError
 from mfpnet.files import write_atomically
-from mfpnet.pictures import Image, Labels, read_image, read_labels
-from mfpnet.rgb_view import rgb_view
+from mfpnet.pixels.pictures import Image, Labels, read_image, read_labels
+from mfpnet.pixels.rgb_view import rgb_view
 
 
 @dataclass(frozen=True)

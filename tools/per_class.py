@@ -16,8 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mfpnet.ablation_rows import joined_rows
-from mfpnet.class_differences import (
+from mfpnet.ablations.class_differences import (
     Row,
     ScoreDifference,
     class_differences,
@@ -25,8 +24,9 @@ from mfpnet.class_differences import (
     row_named,
     where_it_loses,
 )
-from mfpnet.class_groups import Groupings, groupings_of
-from mfpnet.data_source import DataSource
+from mfpnet.ablations.class_groups import Groupings, groupings_of
+from mfpnet.ablations.rows import joined_rows
+from mfpnet.data.source import DataSource
 from mfpnet.errors import MfpnetError
 from mfpnet.files import read_json
 from mfpnet.sources import open_dataset

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from mfpnet.ablation_cell import (
+from mfpnet.ablations.cell import (
     Cell,
     Identity,
     cell_folder,
@@ -18,15 +18,15 @@ from mfpnet.ablation_cell import (
     identity_of,
     run_cell,
 )
-from mfpnet.ablation_costs import LATENCY_CLASSES, LATENCY_SIZE, costs_of
-from mfpnet.ablation_plan import Comparison, network_names, planned_runs
-from mfpnet.ablation_rows import compared, row_of
+from mfpnet.ablations.costs import LATENCY_CLASSES, LATENCY_SIZE, costs_of
+from mfpnet.ablations.plan import Comparison, network_names, planned_runs
+from mfpnet.ablations.rows import compared, row_of
 from mfpnet.errors import MfpnetError
 from mfpnet.files import read_json, write_json
 from mfpnet.records import environment
-from mfpnet.runs import RunConfig, without_place
 from mfpnet.sources import open_dataset
 from mfpnet.suites import baseline_of
+from mfpnet.training.runs import RunConfig, without_place
 from mfpnet.variants import Network, create_network
 
 # Of a cell's identity, what all cells of a comparison share.

@@ -16,17 +16,17 @@ from typing import Any
 
 import torch
 
-from mfpnet.backends import file_bytes
-from mfpnet.benchmark_view import not_measured
-from mfpnet.ceilings import measure_ceilings
-from mfpnet.comparison import Comparison, Plan
-from mfpnet.contenders import backend_names, precision_of
 from mfpnet.device import choose_device, used_device
 from mfpnet.errors import MfpnetError
+from mfpnet.measuring.ceilings import measure_ceilings
+from mfpnet.measuring.comparison import Comparison, Plan
+from mfpnet.measuring.contenders import backend_names, precision_of
+from mfpnet.measuring.runners import Job
+from mfpnet.measuring.subjects import Subject
 from mfpnet.records import environment
-from mfpnet.runners import Job
-from mfpnet.subjects import Subject
+from mfpnet.runtimes.backends import file_bytes
 from mfpnet.variants import count_parameters
+from mfpnet.views.benchmark_view import not_measured
 
 _RUNTIMES = ("onnxruntime", "openvino", "ai-edge-litert", "executorch", "transformers")
 

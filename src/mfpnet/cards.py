@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from mfpnet.condensed import listed
 from mfpnet.info import ModelInfo
+from mfpnet.views.condensed import listed
 
 _LICENCES = {
     "ade20k": "non-commercial research and teaching only, as ADE20K's pictures themselves",

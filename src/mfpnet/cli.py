@@ -9,14 +9,14 @@ from typing import Annotated, Any
 
 import tyro
 
-from mfpnet.ablate_options import AblateOptions
-from mfpnet.data_options import CheckOptions, DrawOptions, InspectOptions
-from mfpnet.deploy_options import BenchmarkOptions, ExportOptions
 from mfpnet.errors import MfpnetError
-from mfpnet.evaluate_options import EvaluateOptions
-from mfpnet.import_options import ImportOptions
-from mfpnet.inspect_options import StudyOptions
-from mfpnet.options import (
+from mfpnet.options.ablate import AblateOptions
+from mfpnet.options.data import CheckOptions, DrawOptions, InspectOptions
+from mfpnet.options.deploy import BenchmarkOptions, ExportOptions
+from mfpnet.options.evaluate import EvaluateOptions
+from mfpnet.options.importing import ImportOptions
+from mfpnet.options.inspect import StudyOptions
+from mfpnet.options.verbs import (
     DemoOptions,
     InfoOptions,
     PredictOptions,
@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(options: Any) -> int:
-    from mfpnet import ablate_verb, data_verbs, deploy_verbs, inspect_verbs, verbs
+    from mfpnet.commands import ablate_verb, data_verbs, deploy_verbs, inspect_verbs, verbs
 
     verbs_of: dict[type, Callable[[Any], int]] = {
         InfoOptions: verbs.info,

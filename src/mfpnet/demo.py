@@ -8,17 +8,17 @@ from typing import Any
 
 from rich.console import Console
 
-from mfpnet.data_source import DataSource
-from mfpnet.datasets import Dataset
-from mfpnet.draw import blend, colour_labels, side_by_side
+from mfpnet.data.datasets import Dataset
+from mfpnet.data.source import DataSource
 from mfpnet.known_recipes import get_recipe
 from mfpnet.picture_files import predict_files
-from mfpnet.pictures import write_png
+from mfpnet.pixels.draw import blend, colour_labels, side_by_side
+from mfpnet.pixels.pictures import write_png
+from mfpnet.pixels.rgb_view import rgb_view
 from mfpnet.predict import Predictor
-from mfpnet.rgb_view import rgb_view
-from mfpnet.runs import RunConfig
 from mfpnet.sources import open_dataset
 from mfpnet.train import train
+from mfpnet.training.runs import RunConfig
 
 VARIANT = "mfpnet_fast"
 TRAIN = DataSource("synthetic", "train", count=300, size=(144, 192))

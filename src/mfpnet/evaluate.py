@@ -16,15 +16,15 @@ from mfpnet.bootstrap import (
     block_bootstrap_per_class,
     consecutive_blocks,
 )
-from mfpnet.datasets import Dataset, load_checked
+from mfpnet.data.datasets import Dataset, load_checked
+from mfpnet.data.map_file import fitting_maps
 from mfpnet.errors import MfpnetError
 from mfpnet.info import ModelInfo
 from mfpnet.instance_scores import panoptic_tally
+from mfpnet.instances.panoptic import PanopticScores
 from mfpnet.labels import LabelSet
-from mfpnet.map_file import fitting_maps
 from mfpnet.metrics import ConfusionMatrix, Counts
-from mfpnet.panoptic import PanopticScores
-from mfpnet.pictures import Labels
+from mfpnet.pixels.pictures import Labels
 from mfpnet.predict import Predictor
 
 # Frames of one drive resemble their neighbours: a block of them is one draw of the bootstrap.

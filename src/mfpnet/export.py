@@ -5,21 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mfpnet.backends import open_backend
-from mfpnet.datasets import Dataset
-from mfpnet.export_report import (
+from mfpnet.data.datasets import Dataset
+from mfpnet.exporting.report import (
     known_threads,
     on_data,
     refuse_mismatch,
     report_of,
     report_path,
 )
+from mfpnet.exporting.verification import (
+    check_sizes,
+    compare,
+    frame_batches,
+    overall,
+    street_batches,
+)
+from mfpnet.exporting.writing import SUFFIXES, check_target, write_exported
 from mfpnet.files import staged_files, write_json
-from mfpnet.inference_form import to_inference_form
-from mfpnet.manifest import Output, Pixels
+from mfpnet.runtimes.backends import open_backend
+from mfpnet.runtimes.inference_form import to_inference_form
+from mfpnet.runtimes.manifest import Output, Pixels
 from mfpnet.variants import Network
-from mfpnet.verification import check_sizes, compare, frame_batches, overall, street_batches
-from mfpnet.writing import SUFFIXES, check_target, write_exported
 
 __all__ = ["SUFFIXES", "export", "report_path", "to_inference_form", "write_exported"]
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from mfpnet.errors import MfpnetError
-from mfpnet.pixel_format import PixelFormat
+from mfpnet.pixels.format import PixelFormat
 
 
 @dataclass(frozen=True)

@@ -9,21 +9,21 @@ from typing import Any
 
 import torch
 
-from mfpnet.attention_study import attention_study
-from mfpnet.backends import is_exported
-from mfpnet.canvas import check_drawable, new_figure, save_figure
 from mfpnet.checkpoint import find_weights, load_model, read_info
 from mfpnet.errors import MfpnetError, unknown_name
 from mfpnet.foreign import is_foreign
-from mfpnet.graph_study import graph_study
-from mfpnet.gridding import gridding
-from mfpnet.long_range import long_range
 from mfpnet.model import MFPNet
-from mfpnet.receptive_field import receptive_field
 from mfpnet.records import environment
-from mfpnet.residuals import STEPS, residuals
-from mfpnet.study import Picture, Study
+from mfpnet.runtimes.backends import is_exported
+from mfpnet.studies.attention import attention_study
+from mfpnet.studies.graph import graph_study
+from mfpnet.studies.gridding import gridding
+from mfpnet.studies.long_range import long_range
+from mfpnet.studies.receptive_field import receptive_field
+from mfpnet.studies.residuals import STEPS, residuals
+from mfpnet.studies.study import Picture, Study
 from mfpnet.suites import network_names
+from mfpnet.views.canvas import check_drawable, new_figure, save_figure
 
 STUDIES: dict[str, Callable[[MFPNet, Picture], Study]] = {
     "residuals": residuals,
@@ -48,7 +48,7 @@ def inspect(
 
     Args:
         network: in eval mode, with `info`.
-        picture: what it looks at; see `inspect_picture`.
+        picture: what it looks at; see `studies.picture`.
         only: names of `STUDIES`; all when empty.
         steps: of training, of each small network of the study of residuals.
         threads: of the CPU, PyTorch's choice if None.

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mfpnet.datasets import Dataset, instances_of
-from mfpnet.grouping import Objects
-from mfpnet.panoptic import PanopticQuality, PanopticScores
-from mfpnet.pictures import Instances, Labels
+from mfpnet.data.datasets import Dataset, instances_of
+from mfpnet.instances.grouping import Objects
+from mfpnet.instances.panoptic import PanopticQuality, PanopticScores
+from mfpnet.pixels.pictures import Instances, Labels
 from mfpnet.prediction import Prediction
 
 

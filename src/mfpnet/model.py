@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from mfpnet import graph
 from mfpnet.graph_controls import GlobalPooling, JointSGCN
 from mfpnet.info import ModelInfo
-from mfpnet.instance_head import InstanceHead
+from mfpnet.instances.head import InstanceHead
 from mfpnet.layers import (
     ChannelAttention,
     FactorisedConv,
@@ -204,7 +204,8 @@ class MFPNet(nn.Module):
         self.entries = nn.ModuleList(_entries(config))
         self.encoder = nn.ModuleList(_block(config, stage) for stage in range(len(widths)))
         # A list of boxes, or the control that is one box for all stages.
-        self.graphs: Any = _joint(config) if config.joint_graph else _Graphs(config)
+        joint = JointSGCN(widths, config.nodes, config.steps) if config.joint_graph else None
+        self.graphs: Any = joint or _Graphs(config)
         self.decoder = nn.ModuleList(_block(config, stage) for stage in range(len(widths)))
         self.exits = nn.ModuleList(
             conv_bn_prelu(deep, shallow) for shallow, deep in pairwise(widths)
@@ -282,10 +283,6 @@ class _Graphs(nn.ModuleList):
     def forward(self, stages: Sequence[Tensor]) -> list[Tensor]:
         """Each (B, C, H, W) -> the same shapes."""
         return [box(features) for box, features in zip(self, stages, strict=True)]
-
-
-def _joint(config: MFPNetConfig) -> JointSGCN:
-    return JointSGCN(config.channels, config.nodes, config.steps)
 
 
 def _graph(config: MFPNetConfig, stage: int) -> nn.Module:

@@ -35,7 +35,7 @@ class MFPNetConfig:
         aspp: the multi-scale head; a single 1x1 convolution in its place when off.
         aspp_dilations: dilations of its 3x3 branches.
         head_channels: width of each of its branches and of their projection.
-        instances: a second head, that tells objects apart; see `instance_head`.
+        instances: a second head, that tells objects apart; see `instances.head`.
     """
 
     num_classes: int = 19

@@ -7,17 +7,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mfpnet.bands import read_bands
-from mfpnet.draw import overlay
 from mfpnet.errors import MfpnetError
 from mfpnet.files import write_json
 from mfpnet.info import ModelInfo
-from mfpnet.instance_drawing import instance_overlay
-from mfpnet.pictures import write_png
-from mfpnet.pixel_format import Raster
+from mfpnet.instances.drawing import instance_overlay
+from mfpnet.pixels.bands import read_bands
+from mfpnet.pixels.draw import overlay
+from mfpnet.pixels.format import Raster
+from mfpnet.pixels.pictures import write_png
+from mfpnet.pixels.rgb_view import rgb_view
 from mfpnet.predict import MIN_SIDE, Predictor
 from mfpnet.prediction import Prediction
-from mfpnet.rgb_view import rgb_view
 
 # An exported file of one size should not spend more of its time on padding than this.
 MOST_PADDING = 0.1

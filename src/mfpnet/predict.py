@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import PIL.Image
 
-from mfpnet.backends import is_exported
-from mfpnet.bands import as_taken
-from mfpnet.engine import Engine
-from mfpnet.enlarge import Logits
 from mfpnet.errors import MfpnetError
-from mfpnet.grouping import find_objects
 from mfpnet.info import ModelInfo
-from mfpnet.pictures import Labels
-from mfpnet.pixel_format import Raster
+from mfpnet.instances.grouping import find_objects
+from mfpnet.pixels.bands import as_taken
+from mfpnet.pixels.enlarge import Logits
+from mfpnet.pixels.format import Raster
+from mfpnet.pixels.pictures import Labels
+from mfpnet.pixels.resizing import reduced, resize_image, resize_labels
+from mfpnet.pixels.tiles import Tiling, tiled_labels, tiling_of
 from mfpnet.prediction import Prediction
-from mfpnet.resizing import reduced, resize_image, resize_labels
-from mfpnet.tiles import Tiling, tiled_labels, tiling_of
+from mfpnet.runtimes.backends import is_exported
+from mfpnet.runtimes.engine import Engine
 
 if TYPE_CHECKING:
     from mfpnet.variants import Network
@@ -167,7 +167,7 @@ class Predictor:
         Raises:
             MfpnetError: an exported file, which holds none.
         """
-        from mfpnet.eager import EagerEngine
+        from mfpnet.runtimes.eager import EagerEngine
 
         if not isinstance(self.engine, EagerEngine):
             raise MfpnetError(f"this predictor runs a file of {self.engine.backend}, no network.")
@@ -252,10 +252,10 @@ def open_predictor(
 
 def _engine(model: str | Path | Network, device: str) -> Engine:
     if isinstance(model, str | Path) and is_exported(model):
-        from mfpnet.exported import ExportedEngine
+        from mfpnet.runtimes.exported import ExportedEngine
 
         return ExportedEngine(model, device)
-    from mfpnet.eager import EagerEngine
+    from mfpnet.runtimes.eager import EagerEngine
 
     return EagerEngine(model, device)
 

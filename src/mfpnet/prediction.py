@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from mfpnet.grouping import Objects
-from mfpnet.pictures import Instances, Labels
-from mfpnet.strips import count_labels
+from mfpnet.instances.grouping import Objects
+from mfpnet.pixels.pictures import Instances, Labels
+from mfpnet.pixels.strips import count_labels
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """int8 files: calibrated and searched on training frames, scored once on others, or refused.
 
-Post-training static quantisation. What is in 8 bits and how is `mfpnet.qdq`, the ranges of values
-`mfpnet.spans`, what stays in float `mfpnet.sensitivity`.
+Post-training static quantisation. What is in 8 bits and how is `mfpnet.exporting.qdq`, the ranges
+of values `mfpnet.exporting.spans`, what stays in float `mfpnet.exporting.sensitivity`.
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mfpnet.backends import open_backend
-from mfpnet.datasets import Dataset, fingerprint, load_checked
-from mfpnet.deployed import Deployed, info_of
+from mfpnet.data.datasets import Dataset, fingerprint, load_checked
 from mfpnet.errors import MfpnetError
 from mfpnet.evaluate import Evaluation, evaluate, with_scores
-from mfpnet.export_report import known_threads, report_of, report_path
+from mfpnet.exporting.deployed import Deployed, info_of
+from mfpnet.exporting.onnx_graph import without_batch_norms
+from mfpnet.exporting.onnx_writer import to_onnx
+from mfpnet.exporting.openvino_writer import save_openvino, to_openvino
+from mfpnet.exporting.qdq import Plan, quantised, watched_tensors, work_by_weight
+from mfpnet.exporting.report import known_threads, report_of, report_path
+from mfpnet.exporting.sensitivity import Found, Judge, search
+from mfpnet.exporting.spans import METHODS, Array, observe, pixels_of, spans_of
+from mfpnet.exporting.verification import as_input, compare
+from mfpnet.exporting.writing import check_target
 from mfpnet.files import staged_files, write_json
-from mfpnet.manifest import MANIFEST_KEY, Manifest, Output, Pixels
-from mfpnet.onnx_graph import without_batch_norms
-from mfpnet.onnx_writer import to_onnx
-from mfpnet.openvino_writer import save_openvino, to_openvino
-from mfpnet.pictures import Labels
+from mfpnet.pixels.pictures import Labels
+from mfpnet.pixels.resizing import resize_image, resize_labels
 from mfpnet.predict import Predictor
-from mfpnet.qdq import Plan, quantised, watched_tensors, work_by_weight
-from mfpnet.resizing import resize_image, resize_labels
-from mfpnet.sensitivity import Found, Judge, search
-from mfpnet.spans import METHODS, Array, observe, pixels_of, spans_of
+from mfpnet.runtimes.backends import open_backend
+from mfpnet.runtimes.manifest import MANIFEST_KEY, Manifest, Output, Pixels
 from mfpnet.variants import Network
-from mfpnet.verification import as_input, compare
-from mfpnet.writing import check_target
 
 if TYPE_CHECKING:
     from onnx import ModelProto

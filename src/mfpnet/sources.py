@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mfpnet.ade20k import Ade20k
-from mfpnet.camvid import CamVid
-from mfpnet.cityscapes import Cityscapes
-from mfpnet.data_source import DATASETS, FOLDER, DataSource
-from mfpnet.datasets import Dataset
-from mfpnet.drawn import Drawn
+from mfpnet.data.ade20k import Ade20k
+from mfpnet.data.camvid import CamVid
+from mfpnet.data.cityscapes import Cityscapes
+from mfpnet.data.datasets import Dataset
+from mfpnet.data.idd_lite import IddLite
+from mfpnet.data.map_file import find_map
+from mfpnet.data.mapped import Joined, into_target
+from mfpnet.data.source import DATASETS, FOLDER, DataSource
+from mfpnet.data.subset import Subset
+from mfpnet.data.voc import PascalVoc
 from mfpnet.errors import MfpnetError, unknown_name
-from mfpnet.folder import Folder
-from mfpnet.idd_lite import IddLite
-from mfpnet.map_file import find_map
-from mfpnet.mapped import Joined, into_target
-from mfpnet.shapes import Shapes60
-from mfpnet.streets import SyntheticStreets
-from mfpnet.subset import Subset
-from mfpnet.voc import PascalVoc
+from mfpnet.folders.folder import Folder
+from mfpnet.synthetic.drawn import Drawn
+from mfpnet.synthetic.shapes import Shapes60
+from mfpnet.synthetic.streets import SyntheticStreets
 
 _READERS: dict[str, Callable[[Path, str], Dataset]] = {
     "ade20k": Ade20k,

@@ -12,18 +12,16 @@ from rich.console import Console
 from torch import Tensor
 
 from mfpnet import checkpoint
-from mfpnet.charts import training_curves
 from mfpnet.checkpoint import CHECKPOINT_FILE
 from mfpnet.device import used_device
 from mfpnet.errors import MfpnetError
 from mfpnet.evaluate import Evaluation, evaluate, with_scores
 from mfpnet.files import write_json
 from mfpnet.foreign import is_foreign
-from mfpnet.interrupt import catch_stop
 from mfpnet.predict import Predictor
 from mfpnet.records import environment
-from mfpnet.runlog import Bar, MetricsLog, format_seconds, progress_bar
-from mfpnet.runs import (
+from mfpnet.training.interrupt import catch_stop
+from mfpnet.training.runs import (
     CONFIG_FILE,
     RunConfig,
     resume_command,
@@ -31,7 +29,7 @@ from mfpnet.runs import (
     without_places,
     write_config,
 )
-from mfpnet.session import (
+from mfpnet.training.session import (
     Session,
     augmented_batches,
     objective_of,
@@ -39,8 +37,10 @@ from mfpnet.session import (
     restore,
     save_state,
 )
-from mfpnet.stepper import train_one_epoch
+from mfpnet.training.stepper import train_one_epoch
 from mfpnet.variants import count_parameters
+from mfpnet.views.run_charts import training_curves
+from mfpnet.views.runlog import Bar, MetricsLog, format_seconds, progress_bar
 
 RESULT_FILE = "result.json"
 CURVES_FILE = "curves.png"

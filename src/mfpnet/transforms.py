@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mfpnet.pixel_codes import labels_in
+from mfpnet.instances.pixel_codes import labels_in
 
 
 @dataclass(frozen=True)

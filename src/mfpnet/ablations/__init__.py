@@ -1,0 +1,1 @@
+"""Many networks, one recipe: the plan, each cell, its costs, the rows, and the picture."""

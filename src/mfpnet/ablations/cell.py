@@ -1,0 +1,166 @@
+"""One cell of a comparison: a network trained with one seed, once, and known by what decided it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import MISSING, asdict, fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from mfpnet.checkpoint import CHECKPOINT_FILE, WEIGHTS_FILE, load_model
+from mfpnet.data.datasets import Dataset, load_checked
+from mfpnet.data.subset import Subset
+from mfpnet.errors import MfpnetError
+from mfpnet.evaluate import evaluate
+from mfpnet.files import read_json, write_json
+from mfpnet.foreign import file_name, is_foreign
+from mfpnet.predict import Predictor
+from mfpnet.sources import open_dataset
+from mfpnet.train import RESULT_FILE, train
+from mfpnet.training.runs import CONFIG_FILE, RunConfig, without_place
+from mfpnet.variants import Network, variant_config
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+CELL_FILE = "cell.json"
+IDENTITY_FILE = "identity.json"
+# Of the training frames, spread evenly: enough to see how far a network follows them.
+TRAINING_FRAMES = 100
+
+Cell = dict[str, Any]
+Identity = dict[str, str]
+
+
+def data_version(dataset: Dataset) -> str:
+    """A hash of every frame and target, in their order: other data has another one.
+
+    Raises:
+        MfpnetError: a frame cannot be read.
+    """
+    digest = hashlib.sha256()
+    for index in range(len(dataset)):
+        for array in load_checked(dataset, index):
+            digest.update(repr(array.shape).encode())
+            digest.update(array.tobytes())
+    return digest.hexdigest()[:12]
+
+
+def identity_of(config: RunConfig, network: Network, versions: tuple[str, str]) -> Identity:
+    """A hash of each thing that decides a cell's result.
+
+    What has its default does not count, so that a setting which comes later changes no hash.
+
+    Args:
+        config: the run's.
+        network: with random weights.
+        versions: of the data that is trained on and that is evaluated on.
+    """
+    assert config.evaluate_on is not None
+    wiring = repr(network) if is_foreign(config.variant) else _set(variant_config(config.variant))
+    parts = {
+        "network": wiring,
+        "recipe": _set(config.recipe),
+        "training data": [_set(without_place(config.data)), versions[0]],
+        "evaluation data": [_set(without_place(config.evaluate_on)), versions[1]],
+        "seed": config.seed,
+    }
+    return {name: _hash(value) for name, value in parts.items()}
+
+
+def check_identity(found: Identity, wanted: Identity, where: str, fix: str) -> None:
+    """Refuse a result that another set-up led to.
+
+    Raises:
+        MfpnetError: it did; says in what they differ.
+    """
+    different = [name for name in wanted if found.get(name) != wanted[name]]
+    if different:
+        raise MfpnetError(f"{where} is of another {' and '.join(different)}: {fix}")
+
+
+def run_cell(config: RunConfig, identity: Identity, folder: Path, console: Console | None) -> Cell:
+    """Train, or go on training, or read what was trained already.
+
+    Args:
+        config: the run's.
+        identity: what decides its result.
+        folder: the run's own.
+        console: for progress.
+
+    Returns:
+        Variant, seed, identity, scores, time and commit.
+
+    Raises:
+        MfpnetError: the folder holds another run, bad data, or a diverging run.
+    """
+    _check_folder(folder, identity)
+    cell: Cell
+    if (folder / CELL_FILE).is_file():
+        cell = read_json(folder / CELL_FILE)
+        return cell
+    write_json(folder / IDENTITY_FILE, identity)
+    if (folder / RESULT_FILE).is_file():
+        result = read_json(folder / RESULT_FILE)
+    else:
+        resume = (folder / CHECKPOINT_FILE).is_file()
+        result = train(config, folder, resume=resume, console=console)
+    cell = _cell(config, identity, result) | {"train_miou": _train_miou(config, folder)}
+    write_json(folder / CELL_FILE, cell)
+    return cell
+
+
+def cell_folder(config: RunConfig, folder: Path) -> Path:
+    """Where the run of a cell lies within the folder of a comparison."""
+    return folder / f"{file_name(config.variant)}-seed{config.seed}"
+
+
+def _check_folder(folder: Path, identity: Identity) -> None:
+    fix = "remove it, or choose another folder with --out."
+    if (folder / IDENTITY_FILE).is_file():
+        check_identity(read_json(folder / IDENTITY_FILE), identity, f"the run in '{folder}'", fix)
+    elif (folder / CONFIG_FILE).is_file():
+        raise MfpnetError(f"'{folder}' holds a run that is no part of a comparison: {fix}")
+
+
+def _cell(config: RunConfig, identity: Identity, result: dict[str, Any]) -> Cell:
+    scores = result["evaluation"]
+    return {
+        "variant": config.variant,
+        "seed": config.seed,
+        "identity": identity,
+        "miou": scores["miou"],
+        "iou_per_class": scores["iou_per_class"],
+        "steps": result["steps"],
+        "seconds": result["seconds"],
+        "commits": [commit for _, commit in result["commits"]],
+    }
+
+
+def _train_miou(config: RunConfig, folder: Path) -> float | None:
+    """The score on frames that were trained on."""
+    dataset = open_dataset(config.data)
+    few = Subset(dataset, min(TRAINING_FRAMES, len(dataset)))
+    weights = folder / WEIGHTS_FILE
+    named = config.variant if is_foreign(config.variant) else None
+    network = load_model(weights, named) if named else load_model(weights)
+    return evaluate(Predictor(network), few).scores.miou
+
+
+def _set(settings: DataclassInstance) -> dict[str, Any]:
+    """The settings that have not their default."""
+    assert is_dataclass(settings)
+    values = asdict(settings)
+    return {f.name: values[f.name] for f in fields(settings) if values[f.name] != _default(f)}
+
+
+def _default(field: Any) -> Any:
+    return field.default if field.default_factory is MISSING else field.default_factory()
+
+
+def _hash(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,1 @@
+"""Beyond one score: calibration, corruptions, tiles, groups of classes, sheets, submissions."""

@@ -1,0 +1,1 @@
+"""A folder of one's own: what lies in it, what pairs with what, its splits, its faults."""

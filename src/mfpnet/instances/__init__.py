@@ -1,0 +1,1 @@
+"""Objects told apart: targets, a head for centres and offsets, their grouping, quality."""

@@ -1,0 +1,1 @@
+"""Masks as they are saved, and the classes that their values stand for."""

@@ -1,0 +1,248 @@
+"""What the values of masks stand for: classes, void, blended borders, slips; or no masks at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+from mfpnet.errors import MfpnetError
+from mfpnet.labels import code_colour
+from mfpnet.masks.class_rows import Masks
+from mfpnet.masks.counts import Seen, Tally
+
+Counted = Mapping[int, Seen]
+
+# A line, or a blended border, has next to no pixel with four neighbours of its own kind.
+_THIN = 0.02
+# Areas fill masks; in photographs hardly a pixel equals its four neighbours.
+_LEAST_INNER = 0.15
+_MANY_VALUES = 64
+_MOST_CLASSES = 4096
+# Blends need room between two classes; indices 0, 1, 2 have none.
+_LEAST_GAP = 8
+# What is blended is thin, so much of it means that something else is going on.
+_MOST_BLENDED = 0.4
+_BLEND_COLOURS = 3
+_SLIP_MASKS, _SLIP_SHARE = 0.05, 1e-3
+# How much rarer a near miss of a colour is: a slip of the hand, or ringing beside a border.
+_SLIP, _RINGING, _NEAR = 200, 5, 16
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the values of masks are understood.
+
+    Attributes:
+        masks: what they hold, as in a classes.yaml.
+        classes: values, or colours as `labels.colour_code` writes them, that are classes.
+        ignore: those that are void.
+        blended: those of blended borders.
+        slips: those that look like mistakes, left to the user.
+        notes: what was found or decided, a sentence each.
+    """
+
+    masks: Masks
+    classes: dict[int, Seen]
+    ignore: dict[int, Seen]
+    blended: dict[int, Seen]
+    slips: dict[int, Seen]
+    notes: tuple[str, ...]
+
+
+def read_kind(tally: Tally, listed: Iterable[int] = ()) -> Reading:
+    """Tell classes from void, blended borders and slips.
+
+    Args:
+        tally: of all masks.
+        listed: colours that a label file names; they are classes whatever they look like.
+
+    Raises:
+        MfpnetError: the files are pictures rather than masks, or have more values than 8 bits tell
+            apart.
+    """
+    if "colour" in tally.forms or _palettes_differ(tally):
+        return _colours(tally, set(listed))
+    if "grey1" in tally.forms or set(tally.by_value()) == {0, 255}:
+        levels = {code & 255: seen for code, seen in tally.by_colour().items()}
+        if set(levels) <= {0, 255}:
+            return _binary(levels)
+    return _values(tally)
+
+
+def check_areas(tally: Tally) -> None:
+    """Look, after a few masks, whether they are masks at all: pictures take long to count.
+
+    Raises:
+        MfpnetError: they look like pictures.
+    """
+    if "colour" in tally.forms:
+        _check_areas(tally, tally.by_colour(), "colours")
+    else:
+        _check_areas(tally, tally.by_value(), "values")
+
+
+def _palettes_differ(tally: Tally) -> bool:
+    """Whether one index has several colours, as in palettes that each file orders anew."""
+    if set(tally.forms) != {"palette"}:
+        return False
+    return any(len(colours) > 1 for colours in tally.colours_of_values().values())
+
+
+def _binary(levels: dict[int, Seen], blended: dict[int, Seen] | None = None) -> Reading:
+    return Reading("binary", levels, {}, blended or {}, {}, ())
+
+
+def _values(tally: Tally) -> Reading:
+    seen = tally.by_value()
+    _check_areas(tally, seen, "values")
+    sharp, blended = _without_blends(seen, tally.pixels, tally.forms["grey16"] > 0)
+    if set(sharp) == {0, 255}:
+        return _binary(sharp, blended)
+    _check_eight_bits(tally, sharp)
+    ignore, notes = _void(sharp, tally.pixels)
+    classes = {value: each for value, each in sharp.items() if value not in ignore}
+    slips = _lonely(classes, tally)
+    classes = {value: each for value, each in classes.items() if value not in slips}
+    return Reading("index", classes, ignore, blended, slips, notes)
+
+
+def _check_areas(tally: Tally, seen: Counted, what: str) -> None:
+    inner = sum(each.inner for each in seen.values()) / tally.pixels
+    sharp = [each for each in seen.values() if each.inner > _THIN * each.pixels]
+    if (len(seen) > _MANY_VALUES and inner < _LEAST_INNER) or len(sharp) > _MOST_CLASSES:
+        example = max(seen.values(), key=lambda each: each.pixels).example
+        many = f"{len(seen)}{' or more' if tally.rest else ''} {what}"
+        raise MfpnetError(
+            f"the masks look like pictures, '{example}' for one: together they have {many}, and "
+            f"only {100 * inner:.0f} % of the pixels lie within an area of one. A mask has one "
+            f"value or colour for each class: check that images and masks are not exchanged, and "
+            f"export the masks anew as PNG, of 16 bits for more than 255 classes."
+        )
+
+
+def _without_blends(
+    seen: dict[int, Seen], pixels: int, wide: bool
+) -> tuple[dict[int, Seen], dict[int, Seen]]:
+    """Grey values apart from those that occur as thin transitions between others."""
+    thin = {
+        v: s for v, s in seen.items() if s.inner <= _THIN * s.pixels and 2 * s.between >= s.pixels
+    }
+    sharp = {value: each for value, each in seen.items() if value not in thin}
+    gaps = [b - a for a, b in pairwise(sorted(sharp))]
+    share = sum(each.pixels for each in thin.values()) / pixels
+    if wide or not thin or not gaps or min(gaps) < _LEAST_GAP or share > _MOST_BLENDED:
+        return seen, {}
+    return sharp, thin
+
+
+def _check_eight_bits(tally: Tally, sharp: Counted) -> None:
+    if len(sharp) < 256 or max(sharp) > 255:
+        return
+    raise MfpnetError(
+        f"the {tally.masks} masks use all 256 values of 8 bits. With more than 255 classes the "
+        f"values wrap around (class 256 is saved as 0): save the masks as 16-bit PNG. If there are "
+        f"256 classes and no void, write a classes.yaml with the line `classes: 256`; if 255 is "
+        f"void, one with `classes: 255`."
+    )
+
+
+def _void(seen: Counted, pixels: int) -> tuple[dict[int, Seen], tuple[str, ...]]:
+    """255, or 65535 where values are larger than that, if it is no class; and why."""
+    top = 65535 if max(seen) > 255 else 255
+    others = sorted(set(seen) - {top})
+    if top not in seen:
+        return {}, _wrap_note(others)
+    share = f"{top} ({_percent(seen[top].pixels / pixels)} of the pixels)"
+    if not others:
+        return {top: seen[top]}, ()
+    gap = max((b - a for a, b in pairwise(others)), default=0)
+    spread = gap >= _LEAST_GAP and top - others[-1] <= 2 * gap
+    if spread and seen[top].inner > 0.1 * seen[top].pixels:
+        shown = ", ".join(map(str, (*others, top))) if len(others) < 12 else f"0 to {top}"
+        why = f"the values {shown} are spread over all grey levels and it fills areas"
+        return {}, (f"{share} is taken as a class: {why}. If it is void, put it under `ignore`.",)
+    why = f"the other values are {others[0]} to {others[-1]}"
+    return {top: seen[top]}, (f"{share} is ignored, as void: {why}.", *_wrap_note(others))
+
+
+def _wrap_note(values: list[int]) -> tuple[str, ...]:
+    if len(values) < 200 or values[-1] > 255:
+        return ()
+    return (
+        f"{len(values)} of the 256 values of 8 bits are used: with more than 255 classes values "
+        f"would have wrapped around unseen, and 16-bit PNG would be needed.",
+    )
+
+
+def _lonely(classes: Counted, tally: Tally) -> dict[int, Seen]:
+    """One or two values far above otherwise compact ones, in next to no mask: slips."""
+    few = max(1, int(_SLIP_MASKS * tally.masks))
+    rare = {
+        v for v, s in classes.items() if s.masks <= few and s.pixels <= _SLIP_SHARE * tally.pixels
+    }
+    usual = sorted(set(classes) - rare)
+    compact = len(usual) >= 2 and usual[-1] < 2 * len(usual) + 2
+    far = sorted(v for v in rare if compact and v >= 2 * usual[-1] + 4)
+    return {v: classes[v] for v in far} if tally.masks >= 8 and len(far) <= 2 else {}
+
+
+def _colours(tally: Tally, listed: set[int]) -> Reading:
+    seen = tally.by_colour()
+    _check_areas(tally, seen, "colours")
+    blended = _blended_colours(seen, listed)
+    share = (sum(each.pixels for each in blended.values()) + tally.rest) / tally.pixels
+    if share > _MOST_BLENDED:
+        raise MfpnetError(
+            f"{100 * share:.0f} % of the masks' pixels have colours that occur only as thin "
+            f"transitions ({len(blended)} colours): no areas of one colour are left. "
+            f"Export the masks without smoothing, at the images' size."
+        )
+    sharp = {code: each for code, each in seen.items() if code not in blended}
+    slips = {c: s for c, s in sharp.items() if c not in listed and _near_twin(c, sharp, _SLIP)}
+    sharp = {code: each for code, each in sharp.items() if code not in slips}
+    ignore = _outlines(sharp, listed)
+    ranked = sorted(sharp.items(), key=lambda item: (item[0] != 0, -item[1].pixels, item[0]))
+    classes = {code: each for code, each in ranked if code not in ignore}
+    notes = ("black is ignored, as void: it only outlines the classes.",) if ignore else ()
+    return Reading("colour", classes, ignore, blended, slips, notes)
+
+
+def _blended_colours(seen: dict[int, Seen], listed: set[int]) -> dict[int, Seen]:
+    """Colours that occur only as thin transitions, and the odd ones beside them.
+
+    Odd are those where three classes meet, and those just beyond a class's (ringing).
+    """
+    thin = {c: s for c, s in seen.items() if s.inner <= _THIN * s.pixels and c not in listed}
+    blends = {c: s for c, s in thin.items() if 2 * s.between >= s.pixels}
+    if len(blends) < _BLEND_COLOURS or len(seen) - len(thin) < 2:
+        return {}
+    usual = max(20.0, 10 * median(each.pixels for each in blends.values()))
+    unsure = {c: s for c, s in seen.items() if c not in blends and c not in listed}
+    # What fills areas is a class, however near its colour is to another's.
+    narrow = {c: s for c, s in unsure.items() if 4 * s.inner <= s.pixels}
+    odd = {c: s for c, s in narrow.items() if s.pixels < usual or _near_twin(c, seen, _RINGING)}
+    return blends | odd
+
+
+def _near_twin(code: int, sharp: Counted, factor: int) -> bool:
+    """Whether a colour is a near miss of one that is so many times as frequent."""
+    few = sharp[code].pixels
+    return any(
+        each.pixels > factor * few
+        and max(abs(a - b) for a, b in zip(code_colour(code), code_colour(other), strict=True))
+        <= _NEAR
+        for other, each in sharp.items()
+    )
+
+
+def _outlines(sharp: Counted, listed: set[int]) -> dict[int, Seen]:
+    """Black where it only outlines things."""
+    if 0 not in sharp or 0 in listed or len(sharp) < 3 or sharp[0].inner > 0.1 * sharp[0].pixels:
+        return {}
+    return {0: sharp[0]}
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %" if share >= 0.001 else f"{100 * share:.2g} %"

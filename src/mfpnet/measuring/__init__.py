@@ -1,0 +1,1 @@
+"""How fast networks are, what memory they take, and how near the machine's limits they are."""

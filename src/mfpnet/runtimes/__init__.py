@@ -1,0 +1,1 @@
+"""What runs a network: PyTorch, or an exported file in its own runtime."""

@@ -1,0 +1,1 @@
+"""Why the network works: each mechanism and its failure as a number and a figure."""

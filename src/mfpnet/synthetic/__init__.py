@@ -1,0 +1,1 @@
+"""Drawn scenes: data that needs no download and knows its own labels."""

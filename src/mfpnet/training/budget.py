@@ -1,0 +1,72 @@
+"""How many epochs fit into the time there is, by trying."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from dataclasses import replace
+
+import torch
+
+from mfpnet.device import choose_device
+from mfpnet.folders.recommend import with_epochs
+from mfpnet.labels import LabelSet
+from mfpnet.training.building import build_network, build_stepper
+from mfpnet.training.objective import Objective
+from mfpnet.training.runs import RunConfig
+from mfpnet.transforms import Augmentation, augment
+
+TRIED = 4
+
+
+def fitted(
+    config: RunConfig, labels: LabelSet, frames: int, minutes: float, channels: int = 3
+) -> RunConfig:
+    """The set-up with as many epochs as take so long on this machine, at least one.
+
+    A few steps with noise are timed; reading the frames and the evaluation come on top.
+
+    Args:
+        config: the run's.
+        labels: of the data.
+        frames: how many are trained on.
+        minutes: of training.
+        channels: of the frames.
+    """
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    steps = 60 * minutes / step_seconds(config, labels, channels)
+    batch = min(config.recipe.batch_size, frames)
+    epochs = int(steps / (frames // batch))
+    return replace(config, recipe=with_epochs(config.recipe, frames, epochs))
+
+
+def step_seconds(config: RunConfig, labels: LabelSet, channels: int = 3) -> float:
+    """How long a step of a run takes on its device, with every part of its loss."""
+    recipe, device = config.recipe, choose_device(config.device)
+    model = build_network(config, labels, device, in_channels=channels, resume=True)
+    stepper = build_stepper(config, model, recipe.batch_size, device)
+    shape = (recipe.batch_size, *recipe.crop_size)
+    place = (shape[0], channels, *shape[1:])
+    images = torch.randint(0, 256, place, dtype=torch.uint8, device=device)
+    targets = torch.randint(0, labels.num_classes, shape, device=device)
+    ones = torch.ones(channels, device=device)
+    objective = Objective(
+        recipe, weight=None, ignore_index=labels.ignore_index, progress=lambda: 1.0
+    )
+    seconds = []
+    for number in range(1 + TRIED):
+        begun = time.perf_counter()
+        pixels, marks = augment(
+            images,
+            targets,
+            Augmentation(recipe.crop_size, recipe.scale, recipe.flip, recipe.colour),
+            mean=ones,
+            std=ones,
+            ignore_index=labels.ignore_index,
+            generator=torch.Generator().manual_seed(number),
+        )
+        pixels = pixels.contiguous(memory_format=torch.channels_last)
+        float(stepper.advance(pixels, marks, objective))  # waits for a GPU
+        seconds.append(time.perf_counter() - begun)
+    return statistics.median(seconds[1:])  # the first one warms up
