@@ -1,0 +1,33 @@
+"""The figures on the page about the mechanisms are those of the record."""
+
+from __future__ import annotations
+
+import inspect_tables
+from results_tables import MARKED, record, rewritten
+
+TEXT = inspect_tables.PAGE.read_text(encoding="utf-8")
+
+
+def test_every_table_is_made_from_the_record() -> None:
+    text = rewritten(TEXT, inspect_tables.TABLES)
+    assert text == TEXT, "run: python tools/inspect_tables.py"
+
+
+def test_every_table_stands_on_the_page() -> None:
+    marked = [found[2] for found in MARKED.finditer(TEXT)]
+    assert sorted(marked) == sorted(inspect_tables.TABLES)
+
+
+def test_the_text_says_what_the_numbers_say() -> None:
+    """Sentences of the page that another record could make untrue."""
+    studies = record(inspect_tables.TRAINED)["studies"]
+    schedules = studies["gridding"]["numbers"]["schedules"]
+    assert not schedules["as it is"]["holes"]
+    assert schedules["16-16-16"]["holes"]
+    assert studies["attention"]["numbers"]["all_layers"]["share_below_0.1"] < 0.01
+    deepest = studies["residuals"]["numbers"]["trainings"][-1]
+    ways = [deepest[way]["loss_after"] for way in ("with_residuals", "without_residuals")]
+    assert ways[1] > 1.2 * ways[0]
+    ways = studies["long-range"]["numbers"]["theoretical_field"]["ways"]
+    assert ways["convolutions"]["share_beyond"]["mean"] == 0
+    assert ways["convolutions_and_graphs"]["share_beyond"]["mean"] > 0.01
