@@ -22,6 +22,7 @@ from mfpnet.cli import main
 from mfpnet.errors import MfpnetError
 from mfpnet.known_recipes import RECIPES
 from mfpnet.model import MFPNet
+from mfpnet.model_config import MFPNetConfig
 from mfpnet.recipes import Recipe
 from mfpnet.runtimes.latency import interleaved_medians
 from mfpnet.suites import ABLATIONS, SUITES, VARIANTS
@@ -37,6 +38,51 @@ def tiny(num_classes):
     return nn.Sequential(nn.Conv2d(3, 8, 3, stride=4, padding=1), nn.Conv2d(8, num_classes, 1))
 """
 TINY = Recipe(epochs=1, batch_size=2, crop_size=(32, 64))
+DEFAULTS = {
+    "num_classes": 19,
+    "in_channels": 3,
+    "stem_channels": 32,
+    "stem_convs": 3,
+    "channels": (32, 64, 128),
+    "strides": (2, 4, 8),
+    "dilations": ((1, 2, 4), (2, 4, 8), (4, 8, 16)),
+    "attention": True,
+    "residual": True,
+    "block_residual": True,
+    "sgcn": ("simple", "simple", "simple"),
+    "nodes": 16,
+    "steps": 2,
+    "adjacency": "learned",
+    "joint_graph": False,
+    "aspp": True,
+    "aspp_dilations": (6, 12, 18),
+    "head_channels": 32,
+    "instances": False,
+    "input_size": None,
+    "shorter_side": None,
+    "full_frame_epochs": 0,
+    "accumulate": 1,
+    "scale": (0.5, 2.0),
+    "flip": True,
+    "colour": 0.0,
+    "optimizer": "adam",
+    "learning_rate": 0.001,
+    "weight_decay": 0.0001,
+    "momentum": 0.9,
+    "power": 0.9,
+    "warmup_epochs": 0.0,
+    "class_weights": True,
+    "ohem_threshold": None,
+    "lovasz": 0.0,
+    "lovasz_from": 0.5,
+    "auxiliary": 0.0,
+    "rare_crops": 0.0,
+    "distillation": 0.5,
+    "temperature": 1.0,
+    "ema": 0.0,
+    "loss_stride": 1,
+    "precision": "auto",
+}
 SCENES = ("--recipe", "tiny", "--scenes", "5", "--scene-size", "64x64")
 ABLATE = ["ablate", "tiny", *SCENES, "--json", "record.json"]
 PARTS = ["ablate", "parts", "--variant", "narrow", *SCENES, "--json", "record.json"]
@@ -171,15 +217,19 @@ def test_a_changed_network_under_an_old_name_is_detected(
     monkeypatch.setitem(SUITES, "tiny", {"narrow": WIDE})
     assert mfpnet(*ABLATE, "--only", "narrow") == 2
     assert "is of another network" in capsys.readouterr().err
+    monkeypatch.setitem(SUITES, "tiny", {"narrow": WIDE, "wide": WIDE})
+    assert mfpnet(*ABLATE, "--only", "wide") == 2
+    assert "narrow, seed 0, in 'record.json' is of another network" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("text", ['{"miou": 1}', '{"cells": [{}]}', "[]"])
 def test_a_record_of_something_else_is_left_alone(
-    trained: list[str], capsys: pytest.CaptureFixture[str]
+    trained: list[str], capsys: pytest.CaptureFixture[str], text: str
 ) -> None:
-    Path("record.json").write_text('{"miou": 1}')
+    Path("record.json").write_text(text)
     assert mfpnet(*ABLATE) == 2
     assert "'record.json' is there and holds no comparison" in capsys.readouterr().err
-    assert Path("record.json").read_text() == '{"miou": 1}'
+    assert Path("record.json").read_text() == text
     assert trained == []
 
 
@@ -268,11 +318,17 @@ def test_one_run_of_the_baseline_resolves_nothing() -> None:
 
 def test_records_of_different_recipes_are_not_joined() -> None:
     one: dict[str, Any] = {"suite": "depth", "recipe": {"epochs": 1}, "data": 1, "evaluate_on": 2}
-    one["rows"] = [{"variant": "a"}]
-    other = one | {"suite": "graph", "rows": [{"variant": "a"}, {"variant": "b"}]}
-    assert [row["variant"] for row in joined_rows([one, other])] == ["a", "b"]
+    one["cells"] = [{"identity": {"recipe": "r", "training data": "t", "evaluation data": "e"}}]
+    one["rows"] = [{"variant": "a", "seeds": [0, 1]}]
+    rows = [{"variant": "a", "seeds": [0]}, {"variant": "b", "seeds": [0]}]
+    other = one | {"suite": "graph", "rows": rows}
+    assert joined_rows([one, other]) == [one["rows"][0], rows[1]]
+    assert joined_rows([other, one]) == [one["rows"][0], rows[1]]
     with pytest.raises(MfpnetError, match="depth, graph have different values of recipe"):
         joined_rows([one, other | {"recipe": {"epochs": 2}}])
+    changed = [{"identity": one["cells"][0]["identity"] | {"training data": "u"}}]
+    with pytest.raises(MfpnetError, match="depth, graph come from different versions of training"):
+        joined_rows([one, other | {"cells": changed}])
 
 
 def test_what_is_not_resolved_is_drawn_pale(tmp_path: Path) -> None:
@@ -283,3 +339,27 @@ def test_what_is_not_resolved_is_drawn_pale(tmp_path: Path) -> None:
     text = (tmp_path / "chart.svg").read_text("utf-8")
     for name in ("near", "far", "mIoU less that of base, 52.0 %, in points"):
         assert f"<!-- {name} -->" in text
+
+
+def test_suites_share_the_runs_of_their_baseline(trained: list[str]) -> None:
+    assert mfpnet(*PARTS, "--only", "narrow") == 0
+    assert mfpnet(*ABLATE[:-1], "other.json", "--seeds", "0", "1") == 0
+    assert trained == [*(f"narrow-seed{seed}" for seed in range(3)), "wide-seed0", "wide-seed1"]
+
+
+def test_a_record_of_another_suite_is_refused(
+    trained: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert mfpnet(*ABLATE, "--only", "narrow") == 0
+    assert mfpnet(*PARTS) == 2
+    found = " ".join(capsys.readouterr().err.split())
+    assert "'record.json' is of suite tiny and baseline None, not of parts and narrow" in found
+
+
+def test_defaults_stay_what_they_were() -> None:
+    """A cell's hash leaves defaults out: one that changed would pass an old result for a new one.
+
+    A new setting may have a default that changes nothing, and need not be listed here.
+    """
+    found = {**dataclasses.asdict(MFPNetConfig()), **dataclasses.asdict(TINY)}
+    assert {name: found[name] for name in DEFAULTS} == DEFAULTS

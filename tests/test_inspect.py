@@ -75,7 +75,8 @@ def test_a_target_without_the_networks_classes_is_no_target(tmp_path: Path) -> N
     write_png(mask, np.full((64, 96), 200, dtype=np.uint8))
     seen = read_picture(watched(), picture, mask)
     assert seen.labels is None
-    assert "holds none of the network's 11 classes" in seen.unlabelled
+    # By its file's name: the sentence goes into the record.
+    assert seen.unlabelled == f"'{mask.name}' holds none of the network's 11 classes"
     assert read_picture(watched(), picture).unlabelled.startswith("no target was given")
 
 

@@ -23,6 +23,7 @@ from mfpnet.sources import open_dataset, open_joined
 from mfpnet.synthetic.scenes import draw_scene
 from mfpnet.synthetic.streets import SyntheticStreets
 from mfpnet.train import TrainingStoppedError, train
+from mfpnet.training.budget import step_seconds
 from mfpnet.training.frames import load_frames
 from mfpnet.training.instance_training import InstanceObjective
 from mfpnet.training.runs import RunConfig, read_config, write_config
@@ -131,6 +132,19 @@ def test_a_trained_network_is_scored_by_its_objects(tmp_path: Path) -> None:
     assert result["config"]["instances"]
     assert 0 <= result["evaluation"]["panoptic"]["all"]["pq"] < 1
     assert not [name for name in network.state_dict() if name.startswith("network.")]
+
+
+def test_the_time_of_a_step_is_measured_with_both_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Tensor] = []
+    compute = InstanceObjective.__call__
+
+    def noting(objective: InstanceObjective, maps: tuple[Tensor, ...], *more: Tensor) -> Tensor:
+        given.append(more[0])
+        return compute(objective, maps, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(InstanceObjective, "__call__", noting)
+    assert step_seconds(CONFIG, CAMVID) > 0
+    assert instances_in(given[-1]).max() > 1
 
 
 def test_stopped_and_resumed_equals_uninterrupted(

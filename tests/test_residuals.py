@@ -27,6 +27,8 @@ def test_dilations_are_spaced_geometrically() -> None:
     assert spaced((1, 2, 4), 1) == (2,)
     assert spaced((1, 16), 5) == (1, 2, 4, 8, 16)
     assert spaced((3,), 2) == (3, 3)
+    assert spaced((0, 0, 0), 2) == (0, 0)
+    assert spaced((0, 2, 8), 3) == (2, 4, 8)
 
 
 def test_a_deeper_network_is_another_in_its_depth_only() -> None:

@@ -16,11 +16,13 @@ from mfpnet.ablations.cell import (
     check_identity,
     data_version,
     identity_of,
+    is_cell,
+    network_hash,
     run_cell,
 )
 from mfpnet.ablations.costs import LATENCY_CLASSES, LATENCY_SIZE, costs_of
 from mfpnet.ablations.plan import Comparison, network_names, planned_runs
-from mfpnet.ablations.rows import compared, row_of
+from mfpnet.ablations.rows import COMMON, compared, row_of
 from mfpnet.errors import MfpnetError
 from mfpnet.files import read_json, write_json
 from mfpnet.records import environment
@@ -28,9 +30,6 @@ from mfpnet.sources import open_dataset
 from mfpnet.suites import baseline_of
 from mfpnet.training.runs import RunConfig, without_place
 from mfpnet.variants import Network, create_network
-
-# Of a cell's identity, what all cells of a comparison share.
-COMMON = ("recipe", "training data", "evaluation data")
 
 
 def ablate(
@@ -59,18 +58,25 @@ def ablate(
         MfpnetError: unknown names, bad data, a diverging run, a folder or a record with the results
             of another set-up, or OpenVINO is not installed.
     """
-    known = _cells_of(record_file)
+    known = _cells_of(record_file, comparison)
     names = dict.fromkeys([*network_names(comparison), *(cell["variant"] for cell in known)])
     networks = {name: create_network(name, LATENCY_CLASSES) for name in names}
-    costs = costs_of(networks, comparison.threads)  # first: what fails here should not do so later
+    for cell in known:
+        wiring = network_hash(cell["variant"], networks[cell["variant"]])
+        _check_same(cell, {"network": wiring}, record_file)
     cells = {(cell["variant"], cell["seed"]): cell for cell in known}
-    record: dict[str, Any] = {}
-    for config, identity in _identified(comparison, networks):
+    planned = list(_identified(comparison, networks))
+    for config, identity in planned:  # before anything is measured, which takes a while
         _check_common(known, identity, record_file)
+        if (config.variant, config.seed) in cells:
+            _check_same(cells[config.variant, config.seed], identity, record_file)
+    if console:
+        console.print("measuring what each network costs", highlight=False)
+    costs = costs_of(networks, comparison.threads)  # first: what fails here should not do so later
+    record: dict[str, Any] = {}
+    for config, identity in planned:
         key = (config.variant, config.seed)
-        if key in cells:
-            _check_same(cells[key], identity, record_file)
-        else:
+        if key not in cells:
             if console:
                 console.print(f"{config.variant}, seed {config.seed}", highlight=False)
             cells[key] = run_cell(config, identity, cell_folder(config, folder), console)
@@ -91,18 +97,25 @@ def _identified(
         yield config, identity_of(config, networks[config.variant], (trained, decides))
 
 
-def _cells_of(record_file: Path | None) -> list[Cell]:
-    """What a record holds already."""
+def _cells_of(record_file: Path | None, comparison: Comparison) -> list[Cell]:
+    """What a record of this comparison holds already."""
     if record_file is None or not record_file.is_file():
         return []
     record = read_json(record_file)
-    if not isinstance(record, dict) or not isinstance(record.get("cells"), list):
+    cells: Any = record.get("cells") if isinstance(record, dict) else None
+    if not isinstance(cells, list) or not all(map(is_cell, cells)):
         raise MfpnetError(
             f"'{record_file}' is there and holds no comparison that could be continued: remove it, "
             f"or choose another file with --json."
         )
-    cells: list[Cell] = record["cells"]
-    return cells
+    wanted = (comparison.suite, baseline_of(comparison.suite, comparison.base))
+    if (found := (record.get("suite"), record.get("baseline"))) != wanted:
+        raise MfpnetError(
+            f"'{record_file}' is of suite {found[0]} and baseline {found[1]}, not of {wanted[0]} "
+            f"and {wanted[1]}: choose another file with --json."
+        )
+    known: list[Cell] = cells
+    return known
 
 
 def _check_common(known: Sequence[Cell], identity: Identity, record_file: Path | None) -> None:

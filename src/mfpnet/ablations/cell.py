@@ -33,6 +33,15 @@ TRAINING_FRAMES = 100
 
 Cell = dict[str, Any]
 Identity = dict[str, str]
+# Of a cell: what rows are made of.
+_NAMES = {"variant", "seed", "identity", "miou", "train_miou", "iou_per_class", "seconds"}
+
+
+def is_cell(value: Any) -> bool:
+    """Whether what stands in a file is a whole cell."""
+    return (
+        isinstance(value, dict) and value.keys() >= _NAMES and isinstance(value["identity"], dict)
+    )
 
 
 def data_version(dataset: Dataset) -> str:
@@ -60,15 +69,19 @@ def identity_of(config: RunConfig, network: Network, versions: tuple[str, str]) 
         versions: of the data that is trained on and that is evaluated on.
     """
     assert config.evaluate_on is not None
-    wiring = repr(network) if is_foreign(config.variant) else _set(variant_config(config.variant))
     parts = {
-        "network": wiring,
         "recipe": _set(config.recipe),
         "training data": [_set(without_place(config.data)), versions[0]],
         "evaluation data": [_set(without_place(config.evaluate_on)), versions[1]],
         "seed": config.seed,
     }
-    return {name: _hash(value) for name, value in parts.items()}
+    network_alone = {"network": network_hash(config.variant, network)}
+    return network_alone | {name: _hash(value) for name, value in parts.items()}
+
+
+def network_hash(variant: str, network: Network) -> str:
+    """A hash of a network's wiring; its weights are random."""
+    return _hash(repr(network) if is_foreign(variant) else _set(variant_config(variant)))
 
 
 def check_identity(found: Identity, wanted: Identity, where: str, fix: str) -> None:
@@ -77,7 +90,8 @@ def check_identity(found: Identity, wanted: Identity, where: str, fix: str) -> N
     Raises:
         MfpnetError: it did; says in what they differ.
     """
-    different = [name for name in wanted if found.get(name) != wanted[name]]
+    known = found if isinstance(found, dict) else {}
+    different = [name for name in wanted if known.get(name) != wanted[name]]
     if different:
         raise MfpnetError(f"{where} is of another {' and '.join(different)}: {fix}")
 
@@ -98,10 +112,9 @@ def run_cell(config: RunConfig, identity: Identity, folder: Path, console: Conso
         MfpnetError: the folder holds another run, bad data, or a diverging run.
     """
     _check_folder(folder, identity)
-    cell: Cell
-    if (folder / CELL_FILE).is_file():
-        cell = read_json(folder / CELL_FILE)
-        return cell
+    if (folder / CELL_FILE).is_file() and is_cell(known := read_json(folder / CELL_FILE)):
+        done: Cell = known
+        return done
     write_json(folder / IDENTITY_FILE, identity)
     if (folder / RESULT_FILE).is_file():
         result = read_json(folder / RESULT_FILE)

@@ -11,6 +11,8 @@ from mfpnet.errors import MfpnetError
 Cells = Sequence[Mapping[str, Any]]
 # Of the baseline's own spread: a smaller difference is what another seed would have done.
 RESOLVED = 2.0
+# Of a cell's identity, what all cells of a comparison share.
+COMMON = ("recipe", "training data", "evaluation data")
 
 
 def row_of(variant: str, cells: Cells) -> dict[str, Any]:
@@ -53,19 +55,28 @@ def _difference(row: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, An
         return {"difference": None, "resolved": None}
     difference = row["miou"] - base["miou"]
     spread = base["spread"]
-    resolved = spread is not None and abs(difference) >= RESOLVED * spread
+    resolved = spread is not None and abs(difference) >= RESOLVED * spread and difference != 0
     return {"difference": difference, "resolved": resolved}
 
 
 def joined_rows(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The rows of several records of one comparison, as if one had measured them all.
 
+    Of a network that is in several of them, the row of most seeds.
+
     Raises:
         MfpnetError: they were made with different recipes or data.
     """
+    suites = ", ".join(record["suite"] for record in records)
     for key in ("recipe", "data", "evaluate_on") if records else ():
         if any(record[key] != records[0][key] for record in records):
-            suites = ", ".join(record["suite"] for record in records)
             raise MfpnetError(f"the records of {suites} have different values of {key}.")
-    rows = {row["variant"]: dict(row) for record in records for row in record["rows"]}
-    return list(rows.values())
+    identities = [cell["identity"] for record in records for cell in record["cells"]]
+    for key in COMMON:
+        if len({identity[key] for identity in identities}) > 1:
+            raise MfpnetError(f"the records of {suites} come from different versions of {key}.")
+    every = [row for record in records for row in record["rows"]]
+    # Of one name the last stays: that of most seeds, of equally many the first.
+    ranked = sorted(every, key=lambda row: len(row["seeds"]), reverse=True)[::-1]
+    best = {row["variant"]: row for row in ranked}
+    return [dict(best[name]) for name in dict.fromkeys(row["variant"] for row in every)]

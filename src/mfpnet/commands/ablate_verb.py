@@ -48,7 +48,7 @@ def ablate(options: AblateOptions) -> int:
         device=options.device,
     )
     network_names(comparison)
-    folder = options.out / options.suite
+    folder = options.out / recipe  # suites share the runs of their baseline
     record = ablate(comparison, folder, record_file=options.json_file, console=ERR)
     show(record)
     if options.picture:
@@ -65,8 +65,7 @@ def _settled(options: AblateOptions) -> tuple[AblateOptions, str]:
                 "--quick settles data and recipe: leave out what names others, or leave out "
                 "--quick."
             )
-        out = options.out / "quick"
-        return replace(options, data=QUICK, split="train", out=out), "quick"
+        return replace(options, data=QUICK, split="train"), "quick"
     ablation = baseline_of(options.suite, options.variant)
     return options, options.recipe or ("ablation" if ablation else "short")
 

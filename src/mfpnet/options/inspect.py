@@ -13,7 +13,7 @@ from mfpnet.options.types import Count, File, Json, Weights
 
 @dataclass(frozen=True)
 class StudyOptions:
-    """Look at each mechanism of a trained network, and at how it fails: figures and numbers."""
+    """Look at each mechanism of a trained network, and at how it fails."""
 
     weights: Weights
     """Bundled name, run folder or .safetensors file."""

@@ -91,7 +91,7 @@ def long_range(
         "effective_field": effective,
         "theoretical_field": _in_strip(network, looked_at, strip_pixels),
     }
-    names = network.info.classes if network.info else [str(c) for c in range(len(classes))]
+    names = network.info.classes if network.info else [str(c) for c in range(looked_at.num_classes)]
     examples = [
         Example(names[looked_at.predicted[pixel]], pixel, found)
         for pixel, found in zip(chosen, maps, strict=False)

@@ -46,7 +46,7 @@ def read_picture(network: Network, image: Path, target: Path | None = None) -> P
     if target is None:
         return _seen(network, image.name, pixels, None, "no target was given (--target MASK)")
     labels = _uncounted(_mask_of(target, image, size), info)
-    why = f"'{target}' holds none of the network's {len(info.classes)} classes"
+    why = f"'{target.name}' holds none of the network's {len(info.classes)} classes"
     return _seen(network, image.name, pixels, labels, why)
 
 

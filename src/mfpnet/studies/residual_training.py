@@ -73,10 +73,12 @@ def spaced(dilations: Sequence[int], count: int) -> tuple[int, ...]:
     """So many dilations, spaced geometrically between the smallest and the largest; one: between.
 
     Args:
-        dilations: of a stage.
+        dilations: of a stage; 0 for none does not count, unless there are no others.
         count: at least 1.
     """
-    low, high = math.log(min(dilations)), math.log(max(dilations))
+    if not any(dilations):
+        return (0,) * count
+    low, high = (math.log(end(filter(None, dilations))) for end in (min, max))
     parts = [0.5] if count == 1 else [step / (count - 1) for step in range(count)]
     return tuple(round(math.exp(low + (high - low) * part)) for part in parts)
 

@@ -10,13 +10,18 @@ import torch
 
 from mfpnet.device import choose_device
 from mfpnet.folders.recommend import with_epochs
+from mfpnet.instances.pixel_codes import OBJECT
 from mfpnet.labels import LabelSet
 from mfpnet.training.building import build_network, build_stepper
+from mfpnet.training.instance_training import InstanceObjective
 from mfpnet.training.objective import Objective
 from mfpnet.training.runs import RunConfig
+from mfpnet.training.stepper import Criterion
 from mfpnet.transforms import Augmentation, augment
 
 TRIED = 4
+# Of a frame, where they are told apart.
+OBJECTS = 20
 
 
 def fitted(
@@ -50,10 +55,9 @@ def step_seconds(config: RunConfig, labels: LabelSet, channels: int = 3) -> floa
     place = (shape[0], channels, *shape[1:])
     images = torch.randint(0, 256, place, dtype=torch.uint8, device=device)
     targets = torch.randint(0, labels.num_classes, shape, device=device)
-    ones = torch.ones(channels, device=device)
-    objective = Objective(
-        recipe, weight=None, ignore_index=labels.ignore_index, progress=lambda: 1.0
-    )
+    if config.instances:
+        targets = targets + OBJECT * torch.randint(0, OBJECTS + 1, shape, device=device)
+    ones, objective = torch.ones(channels, device=device), _objective(config, labels)
     seconds = []
     for number in range(1 + TRIED):
         begun = time.perf_counter()
@@ -70,3 +74,12 @@ def step_seconds(config: RunConfig, labels: LabelSet, channels: int = 3) -> floa
         float(stepper.advance(pixels, marks, objective))  # waits for a GPU
         seconds.append(time.perf_counter() - begun)
     return statistics.median(seconds[1:])  # the first one warms up
+
+
+def _objective(config: RunConfig, labels: LabelSet) -> Criterion:
+    """Every part of the loss, as at the end of the training."""
+    recipe, void = config.recipe, labels.ignore_index
+    objective = Objective(recipe, weight=None, ignore_index=void, progress=lambda: 1.0)
+    if not config.instances:
+        return objective
+    return InstanceObjective(objective, ignore_index=void, stride=recipe.loss_stride)
