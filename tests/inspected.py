@@ -64,5 +64,6 @@ def drawn(study: Study) -> list[str]:
     assert all(line.endswith(".") and "nan" not in line for line in study.lines)
     figure = new_figure(*study.size)
     study.draw(figure)
+    figure.draw_without_rendering()  # ticks get their labels then
     artists: list[Any] = figure.findobj(match=lambda artist: hasattr(artist, "get_text"))
     return [artist.get_text() for artist in artists if artist.get_text()]

@@ -64,7 +64,10 @@ def test_same_logits(changes: dict[str, Any], size: tuple[int, int]) -> None:
     expected = model(seen)
     logits = to_inference_form(model)(seen)
     assert logits.shape == expected.shape
-    assert (logits - expected).abs().max() < LIMIT * max(1, float(expected.abs().max()) / 10)
+    limit = LIMIT * max(1, float(expected.abs().max()) / 10)
+    # The softmax of the nodes' inner products, large here, magnifies what rounding changes in them.
+    limit *= 10 if changes.get("adjacency") == "data" else 1
+    assert (logits - expected).abs().max() < limit
 
 
 @pytest.mark.parametrize("name", ["mfpnet_fast_camvid", "mfpnet_fast_synthetic"])

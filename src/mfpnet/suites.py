@@ -6,8 +6,9 @@ any variant: `without-sgcn` of `mfpnet_fast` is the network `mfpnet_fast-without
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 from mfpnet.errors import MfpnetError, unknown_name
@@ -155,12 +156,20 @@ def baseline_of(name: str, base: str) -> str | None:
 
 def find_network(name: str) -> MFPNetConfig | None:
     """The network of this name in any suite, None where there is none."""
-    return dict(_every_network()).get(name)
+    for suite in (VARIANTS, *SUITES.values()):
+        if name in suite:
+            return suite[name]
+    for base, ablation in product(VARIANTS, ABLATIONS.values()):
+        change = name.removeprefix(f"{base}-")
+        if change != name and change in ablation:
+            return replace(VARIANTS[base], **ablation[change])
+    return None
 
 
 def network_names() -> list[str]:
     """Every network of every suite."""
-    return [name for name, _ in _every_network()]
+    changes = [change for ablation in ABLATIONS.values() for change in ablation]
+    return [*fixed_names(), *(f"{base}-{change}" for base in VARIANTS for change in changes)]
 
 
 def fixed_names() -> list[str]:
@@ -186,12 +195,3 @@ def check_in_suite(names: tuple[str, ...], suite: str, base: str) -> list[str]:
 
 def _changed(base: str, ablation: Mapping[str, Changes]) -> dict[str, MFPNetConfig]:
     return {f"{base}-{name}": replace(VARIANTS[base], **ablation[name]) for name in ablation}
-
-
-def _every_network() -> Iterator[tuple[str, MFPNetConfig]]:
-    yield from VARIANTS.items()
-    for suite in SUITES.values():
-        yield from suite.items()
-    for base in VARIANTS:
-        for ablation in ABLATIONS.values():
-            yield from _changed(base, ablation).items()
