@@ -179,7 +179,7 @@ def load_tensors(model: Network, tensors: Mapping[str, Tensor], origin: Path) ->
         side = "missing in" if differing[0] in wanted else "unknown to the network but in"
         raise MfpnetError(
             f"'{origin}' is from another network: {differing[0]} is {side} the file "
-            f"({len(differing)} names differ)."
+            f"({len(differing)} names differ). Is it of another --variant? mfpnet info tells."
         )
     for name, value in tensors.items():
         if value.shape != wanted[name].shape:

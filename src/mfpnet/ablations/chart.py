@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mfpnet.ablations.rows import RESOLVED
 from mfpnet.views.canvas import GRID, INK, PALE_INK, SERIES, new_figure, save_figure, tidy
+from mfpnet.views.show import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,10 +41,10 @@ def differences(rows: Sequence[Mapping[str, Any]], baseline: str, path: Path) ->
     labels = [row["variant"].removeprefix(f"{baseline}-") for row in rows]
     axes.set_yticks(range(len(rows)), labels)
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    seeds = len(base["seeds"])
+    seeds = counted(len(base["seeds"]), "seed")
     tidy(axes, f"mIoU less that of {baseline}, {100 * base['miou']:.1f} %, in points", grid="x")
     axes.set_xlabel(
-        f"a dot a seed, a line for their mean; grey: twice the baseline's spread, {seeds} seeds",
+        f"a dot a seed, a line for their mean; grey: twice the baseline's spread, {seeds}",
         color=INK,
         fontsize=9,
     )

@@ -71,7 +71,7 @@ def joined_rows(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     for key in ("recipe", "data", "evaluate_on") if records else ():
         if any(record[key] != records[0][key] for record in records):
             raise MfpnetError(f"the records of {suites} have different values of {key}.")
-    identities = [cell["identity"] for record in records for cell in record["cells"]]
+    identities = [cell["identity"] for record in records for cell in record.get("cells", ())]
     for key in COMMON:
         if len({identity[key] for identity in identities}) > 1:
             raise MfpnetError(f"the records of {suites} come from different versions of {key}.")
