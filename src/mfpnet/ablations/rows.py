@@ -77,6 +77,6 @@ def joined_rows(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             raise MfpnetError(f"the records of {suites} come from different versions of {key}.")
     every = [row for record in records for row in record["rows"]]
     # Of one name the last stays: that of most seeds, of equally many the first.
-    ranked = sorted(every, key=lambda row: len(row["seeds"]), reverse=True)[::-1]
+    ranked = sorted(every, key=lambda row: len(row.get("seeds", ())), reverse=True)[::-1]
     best = {row["variant"]: row for row in ranked}
     return [dict(best[name]) for name in dict.fromkeys(row["variant"] for row in every)]
