@@ -66,10 +66,7 @@ class Downsampling(nn.Module):
 
 
 class BRM(nn.Module):
-    """Bottleneck residual module: (B, C, H, W) -> (B, C, H, W), working on C/2 channels.
-
-    Of dilation 0, it has no dilated convolutions at all.
-    """
+    """Bottleneck residual module: (B, C, H, W) -> (B, C, H, W), working on C/2 channels."""
 
     def __init__(
         self, channels: int, dilation: int, *, attention: bool, residual: bool = True
@@ -292,8 +289,7 @@ def _graph(config: MFPNetConfig, stage: int) -> nn.Module:
     channels = config.channels[stage]
     if form == "pool":
         return GlobalPooling(channels)
-    kind = config.adjacency
-    return SGCN(channels, config.nodes, form=form, steps=config.steps, adjacency=kind)
+    return SGCN(channels, config.nodes, form=form, steps=config.steps, adjacency=config.adjacency)
 
 
 def _head(config: MFPNetConfig) -> nn.Module:
