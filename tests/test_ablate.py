@@ -173,13 +173,16 @@ def test_nothing_is_trained_twice(trained: list[str]) -> None:
     assert [row["variant"] for row in record()["rows"]] == ["narrow", "wide"]
 
 
-def test_a_run_that_was_killed_goes_on(trained: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_was_killed_goes_on(
+    trained: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(ablation_cell, "evaluate", killed)
-        mfpnet(*ABLATE, "--only", "narrow")
+        assert mfpnet(*ABLATE, "--only", "narrow") == 130
+    assert "The same command goes on where this one ended" in capsys.readouterr().err
     assert not Path("record.json").exists()
     assert mfpnet(*ABLATE, "--only", "narrow") == 0
     assert trained == ["narrow-seed0"]
@@ -188,7 +191,7 @@ def test_a_run_that_was_killed_goes_on(trained: list[str], monkeypatch: pytest.M
 
 @pytest.mark.parametrize(
     ("change", "named"),
-    [(("--set", "epochs=2"), "recipe"), (("--scenes", "6"), "training data")],
+    [(("--set", "epochs=2"), "recipe"), (("--split", "val"), "training data")],
 )
 def test_results_of_another_set_up_are_refused(
     trained: list[str],

@@ -43,6 +43,11 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
         ("train --set lovazs=1", "lovazs is no setting."),
         ("train --epochs 5 --set epochs=9", "epochs is given twice"),
         ("train --set distillation=0.9", "name one by --teacher"),
+        ("train --set lovasz=1 --set ema=0", "--set is given 2 times"),
+        ("train --epochs 5 --epochs=9", "--epochs is given 2 times"),
+        ("ablate depth --seeds 0 0", "--seeds 0 0 names a seed twice"),
+        ("ablate depth --baseline-seeds 1 1", "--baseline-seeds 1 1 names a seed twice"),
+        ("ablate depth --json /dev/null/a.json", "cannot write '/dev/null/a.json'"),
         ("train --set power=-1", "power is -1: it must be 0 or more."),
         ("train --teacher mfpnet_fast_camvid,", "with a comma between several"),
         (

@@ -12,7 +12,13 @@ import pytest
 
 import mfpnet
 from mfpnet.errors import MfpnetError
-from mfpnet.files import atomic_path, read_json, write_atomically, write_json
+from mfpnet.files import (
+    atomic_path,
+    check_writable,
+    read_json,
+    write_atomically,
+    write_json,
+)
 
 
 def names_in(folder: Path) -> list[str]:
@@ -121,6 +127,16 @@ def test_file_in_place_of_a_parent_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"old")
     with pytest.raises(MfpnetError, match=r"cannot write '.*result.json'"):
         write_atomically(tmp_path / "file" / "result.json", b"")
+    assert (tmp_path / "file").read_bytes() == b"old"
+
+
+def test_a_check_leaves_everything_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"old")
+    check_writable(tmp_path / "file")
+    check_writable(tmp_path / "new")
+    with pytest.raises(MfpnetError, match=r"cannot write '.*result.json'"):
+        check_writable(tmp_path / "file" / "result.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_bytes() == b"old"
 
 

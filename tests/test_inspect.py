@@ -131,6 +131,14 @@ def test_slips_are_answered(
         assert expected in complaint(capsys, "inspect", *arguments)
 
 
+def test_a_drawn_street_before_weights_of_photos_is_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["inspect", "mfpnet_fast_camvid", "--only", "gridding", "--out", str(tmp_path)])
+    assert "a drawn street, which weights of camvid have not learnt" in capsys.readouterr().err
+
+
 def test_somebody_elses_network_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.safetensors"
     save_weights(path, watched(), replace(INFO, variant="package.module:factory"))

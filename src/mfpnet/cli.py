@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -58,6 +59,7 @@ def parse(arguments: Sequence[str] | None = None) -> Any:
     Without any argument it shows the help.
     """
     given = sys.argv[1:] if arguments is None else arguments
+    _check_once(given)
     return tyro.cli(
         Verb,
         prog="mfpnet",
@@ -69,6 +71,19 @@ def parse(arguments: Sequence[str] | None = None) -> Any:
             tyro.conf.FlagCreatePairsOff,
         ),
     )
+
+
+def _check_once(given: Sequence[str]) -> None:
+    """Refuse an option given twice: the parser would take the last one and say nothing."""
+    names = [word.partition("=")[0].replace("_", "-") for word in given if word.startswith("--")]
+    for name, times in Counter(names).items():
+        if times > 1:
+            print(
+                f"mfpnet: {name} is given {times} times: write it once. Where it takes several "
+                f"values they follow each other, as in {name} A B.",
+                file=sys.stderr,
+            )
+            sys.exit(2)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -137,6 +137,23 @@ def write_json(path: Path, data: object) -> None:
     write_atomically(path, (text + "\n").encode("utf-8"))
 
 
+def check_writable(path: Path) -> None:
+    """Make sure, before minutes of work, that a file can be written; one that is there stays.
+
+    Raises:
+        MfpnetError: as :func:`atomic_path`.
+    """
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".mfpnet-{secrets.token_hex(6)}")
+    try:
+        _check_replaceable(path, target)
+        _create(temporary)
+    except OSError as error:
+        raise _not_written(path, error) from error
+    finally:
+        _remove(temporary)
+
+
 def read_json(path: Path) -> Any:
     """The data in a JSON file (UTF-8, with or without a byte order mark).
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mfpnet.errors import MfpnetError
+from mfpnet.files import check_writable
 from mfpnet.known_recipes import get_recipe
 from mfpnet.options.ablate import AblateOptions
 from mfpnet.options.data import DataChoice
@@ -24,13 +25,16 @@ def ablate(options: AblateOptions) -> int:
     """`mfpnet ablate`."""
     from mfpnet.ablate import ablate
     from mfpnet.ablations.plan import Comparison, network_names
+    from mfpnet.train import TrainingStoppedError
     from mfpnet.views.canvas import check_drawable
 
     check_at_least(1, threads=options.threads)
     if options.picture:
         check_drawable(options.picture)
-    if not options.seeds:
-        raise MfpnetError("--seeds names no seed: give one or more, as in --seeds 0 1.")
+    if options.json_file:
+        check_writable(options.json_file)
+    _check_seeds(options.seeds, "--seeds", least=1)
+    _check_seeds(options.baseline_seeds, "--baseline-seeds", least=0)
     options, recipe = _settled(options)
     data, evaluate_on = ablation_sources(options.data, options.split, options.evaluate_split)
     comparison = Comparison(
@@ -49,11 +53,24 @@ def ablate(options: AblateOptions) -> int:
     )
     network_names(comparison)
     folder = options.out / recipe  # suites share the runs of their baseline
-    record = ablate(comparison, folder, record_file=options.json_file, console=ERR)
+    try:
+        record = ablate(comparison, folder, record_file=options.json_file, console=ERR)
+    except (TrainingStoppedError, KeyboardInterrupt) as error:
+        raise TrainingStoppedError(
+            "stopped. The same command goes on where this one ended; nothing is trained twice."
+        ) from error
     show(record)
     if options.picture:
         draw(record, options.picture)
     return 0
+
+
+def _check_seeds(seeds: Sequence[int], option: str, *, least: int) -> None:
+    if len(seeds) < least:
+        raise MfpnetError(f"{option} names no seed: give one or more, as in {option} 0 1.")
+    if len(set(seeds)) < len(seeds):
+        given = " ".join(map(str, seeds))
+        raise MfpnetError(f"{option} {given} names a seed twice: the same run says nothing new.")
 
 
 def _settled(options: AblateOptions) -> tuple[AblateOptions, str]:
@@ -75,15 +92,12 @@ def show(record: Mapping[str, Any]) -> None:
     rows = [_shown(row, record["baseline"]) for row in record["rows"]]
     show_rows(rows, tuple(rows[0]))
     on = f"{record['evaluate_on']['name']} {record['evaluate_on']['split']}"
-    say(
-        f"mIoU on {on}: mean and spread (standard deviation) over seeds; M: million parameters; "
-        f"ms: an image of 360x480 in OpenVINO, {counted(record['latency']['threads'], 'thread')}"
-    )
+    threads = counted(record["latency"]["threads"], "thread")
+    say(f"mIoU on {on}: mean and spread (standard deviation) over seeds")
+    say(f"M: million parameters; ms: an image of 360x480 in OpenVINO, {threads}")
     if record["baseline"]:
-        say(
-            "a difference below twice the baseline's own spread over its seeds is not resolved: "
-            "another seed might have made it"
-        )
+        say("not resolved: below twice the baseline's own spread over its seeds, so that")
+        say("another seed might have made the difference")
 
 
 def _shown(row: Mapping[str, Any], baseline: str | None) -> dict[str, Any]:

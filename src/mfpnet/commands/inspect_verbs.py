@@ -35,6 +35,11 @@ def inspect(options: StudyOptions) -> int:
         picture = read_picture(network, options.image, options.target)
     else:
         picture = drawn_picture(network)
+        if network.info and not network.info.data.startswith("synthetic"):
+            warn(
+                f"looking at a drawn street, which weights of {network.info.data} have not learnt "
+                f"to see: give IMAGE, a picture like those they were trained on."
+            )
     if picture.unlabelled:
         instead = "the network's own prediction stands in, or nothing is measured"
         warn(f"{picture.unlabelled}: {instead}")
