@@ -155,6 +155,8 @@ def test_yaml_cannot_run_code(path: Path, tmp_path: Path) -> None:
         ({"scale": (2.0, 0.5)}, r"scale is \(2\.0, 0\.5\)"),
         ({"ohem_threshold": 0.0}, r"ohem_threshold is 0\.0"),
         ({"colour": -0.1}, "colour"),
+        ({"noise": -0.1}, "noise"),
+        ({"blur": -1}, "blur"),
         ({"ema": 1.0}, r"ema is 1\.0"),
     ],
 )

@@ -188,6 +188,22 @@ def test_colours_change_within_their_range_and_move_nothing(channels: int) -> No
     assert all(change[i][inside[i]].mean() > 0.02 for i in range(8))
 
 
+def test_what_lies_outside_the_frame_gets_no_noise() -> None:
+    options = Augmentation((48, 60), (0.5, 0.5), blur=1.0, noise=0.2)
+    pixels, labels = run(noise(batch=8), options)
+    outside = labels == VOID
+    assert outside.any()
+    assert not pixels.movedim(1, 3)[outside].any()
+
+
+def test_degradation_moves_nothing() -> None:
+    plain, degraded = (Augmentation(SIZE, (0.7, 1.4), noise=level) for level in (0.0, 0.2))
+    (before, labels), (after, same) = run(noise(8), plain), run(noise(8), degraded)
+    assert torch.equal(labels, same)
+    changed = (after - before).abs().amax(dim=(1, 2, 3)) > 0
+    assert 0 < changed.sum() < 8
+
+
 def test_colour_changes_the_frames_differently() -> None:
     images = torch.full((6, 3, *SIZE), 100, dtype=torch.uint8)
     options = Augmentation(SIZE, colour=0.4)

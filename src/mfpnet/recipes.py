@@ -20,7 +20,16 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
         "above 0",
     ),
     (
-        ("colour", "warmup_epochs", "full_frame_epochs", "weight_decay", "lovasz", "power"),
+        (
+            "colour",
+            "blur",
+            "noise",
+            "warmup_epochs",
+            "full_frame_epochs",
+            "weight_decay",
+            "lovasz",
+            "power",
+        ),
         lambda value: 0 <= value < math.inf,
         "0 or more",
     ),
@@ -51,6 +60,8 @@ class Recipe:
         scale: smallest and largest factor on a frame.
         flip: mirror every second frame.
         colour: strength of the colour changes, 0 for none.
+        blur: largest standard deviation of a lens's blur on every second crop, in pixels.
+        noise: likewise of a sensor's noise, in 0 to 1 of the brightest value.
         optimizer: adam, adamw or sgd.
         learning_rate: its peak.
         weight_decay: on convolution kernels only.
@@ -81,6 +92,8 @@ class Recipe:
     scale: tuple[float, float] = (0.5, 2.0)
     flip: bool = True
     colour: float = 0.0
+    blur: float = 0.0
+    noise: float = 0.0
     optimizer: OptimizerName = "adam"
     learning_rate: float = 1e-3
     weight_decay: float = 1e-4

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mfpnet.degradation import degrade
 from mfpnet.instances.pixel_codes import labels_in
 
 
@@ -21,6 +22,8 @@ class Augmentation:
         scale: smallest and largest factor on the frame; drawn evenly in its logarithm.
         flip: mirror every second frame left to right.
         colour: strength of brightness, contrast, saturation and gamma changes, 0 for none.
+        blur: largest standard deviation of the blur that every second frame gets, in pixels.
+        noise: likewise of the noise, as a share of white.
         sought: classes that crops are aimed at.
         sought_share: share of the frames, 0 to 1, whose crop must hold a pixel of one of these,
             each class that is in the frame as often as another.
@@ -30,6 +33,8 @@ class Augmentation:
     scale: tuple[float, float] = (1.0, 1.0)
     flip: bool = True
     colour: float = 0.0
+    blur: float = 0.0
+    noise: float = 0.0
     sought: tuple[int, ...] = ()
     sought_share: float = 0.0
 
@@ -60,7 +65,7 @@ def augment(
     generator: torch.Generator,
     sizes: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Scale, crop, flip and recolour a batch, each frame in its own way.
+    """Scale, crop, flip, recolour and degrade a batch, each frame in its own way.
 
     Args:
         images: (B, C, H, W) uint8, or int16 as `normalise` takes it.
@@ -87,8 +92,9 @@ def augment(
     # What is white to a sensor that fills a part of its 16 bits.
     white = None if images.dtype == torch.uint8 else mean + 2 * std
     recoloured = _recolour(samples, options.colour, generator, white)
+    taken = degrade(recoloured, generator, blur=options.blur, noise=options.noise, white=white)
     inside = _inside(rows, ends[0])[:, :, None] & _inside(columns, ends[1])[:, None]
-    pixels = normalise(recoloured, mean, std) * inside[:, None]
+    pixels = normalise(taken, mean, std) * inside[:, None]
     return pixels, _pick(targets, rows, columns).where(inside, ignore_index)
 
 

@@ -64,7 +64,14 @@ def step_seconds(config: RunConfig, labels: LabelSet, channels: int = 3) -> floa
         pixels, marks = augment(
             images,
             targets,
-            Augmentation(recipe.crop_size, recipe.scale, recipe.flip, recipe.colour),
+            Augmentation(
+                recipe.crop_size,
+                recipe.scale,
+                recipe.flip,
+                recipe.colour,
+                recipe.blur,
+                recipe.noise,
+            ),
             mean=ones,
             std=ones,
             ignore_index=labels.ignore_index,

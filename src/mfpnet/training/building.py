@@ -166,6 +166,8 @@ def build_augmentation(config: RunConfig, store: FrameStore, *, whole: bool) -> 
         scale=recipe.scale,
         flip=recipe.flip,
         colour=recipe.colour,
+        blur=recipe.blur,
+        noise=recipe.noise,
         sought=tuple(rare.tolist()),
         sought_share=recipe.rare_crops,
     )
