@@ -47,14 +47,14 @@ def report(
     names = [row["variant"] for row in others]
     each = [class_differences(first, row) for row in others]
     parts = [f"{n}: {where_it_loses(found)}\n" for n, found in zip(names, each, strict=True)]
-    parts.append(_table("class", base, names, each))
+    parts.append(differences_table("class", base, names, each))
     for title, groups in groupings.items():
         found = [grouped_differences(first, row, groups) for row in others]
-        parts.append(_table(title, base, names, found))
+        parts.append(differences_table(title, base, names, found))
     return "\n".join(parts)
 
 
-def _table(
+def differences_table(
     title: str, base: str, names: Sequence[str], found: Sequence[Sequence[ScoreDifference]]
 ) -> str:
     """A row for each class or group: the baseline's IoU, and the difference to each other one."""

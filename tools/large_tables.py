@@ -1,0 +1,123 @@
+"""Write the tables of docs/large-models.md from the records in results/.
+
+    python tools/large_tables.py
+
+large-camvid.json and large-shapes60.json are what `mfpnet ablate variants --with ... --json` wrote.
+The baseline's runs of ablation-components.json count too: they are of the same recipe and data.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from mfpnet.ablations.class_differences import (
+    class_differences,
+    grouped_differences,
+    row_named,
+    where_it_loses,
+)
+from mfpnet.ablations.class_groups import groupings_of
+from mfpnet.ablations.rows import joined_rows
+from mfpnet.commands.ablate_verb import mean_and_spread
+from mfpnet.synthetic.shapes import Shapes60
+from per_class import differences_table
+from results_tables import ROOT, Record, percent, record, rewritten, table
+
+PAGE = ROOT / "docs" / "large-models.md"
+BASE = "mfpnet_fast"
+# Records that are told together: of one recipe and one version of the data.
+DATA = {"camvid": ("large-camvid", "ablation-components"), "shapes60": ("large-shapes60",)}
+Rows = list[dict[str, Any]]
+
+
+def measured(data: str) -> tuple[Record, Rows]:
+    """The record of the large networks, and its rows with all runs of the small one."""
+    records = [record(name) for name in DATA[data]]
+    wanted = {row["variant"] for row in records[0]["rows"]}
+    return records[0], [row for row in joined_rows(records) if row["variant"] in wanted]
+
+
+def is_measured(data: str) -> bool:
+    """Whether the networks were trained on this data."""
+    return all((ROOT / "results" / f"{name}.json").is_file() for name in DATA[data])
+
+
+def networks(data: str) -> str:
+    """What each network costs and reaches."""
+    if not is_measured(data):
+        return "Not measured yet.\n"
+    found, rows = measured(data)
+    heads = ("network", "seeds", "mIoU %", "on train", "parameters", "GMACs", "ms", "training, min")
+    recipe, size = found["recipe"], "x".join(map(str, found["recipe"]["input_size"]))
+    setting = (
+        f"Recipe `{found['recipe_name']}`: {recipe['epochs']} epochs, frames of {size}; trained on "
+        f"{found['data']['split']}, scored on {found['evaluate_on']['split']}; GMACs and ms "
+        f"(OpenVINO, {found['latency']['threads']} thread, {found['environment']['processor']}) at "
+        f"{'x'.join(map(str, found['latency']['size']))} with {found['latency']['classes']} "
+        f"classes; training on one CPU thread beside other work."
+    )
+    return table(heads, map(_network_cells, rows)) + f"\n{setting}\n"
+
+
+def _network_cells(row: Mapping[str, Any]) -> list[str]:
+    seconds = row["training_seconds"]
+    return [
+        f"`{_short(row['variant'])}`",
+        str(len(row["seeds"])),
+        mean_and_spread(row),
+        percent(row["train_miou"]),
+        f"{row['parameters']:,}",
+        f"{row['gmacs']:.2f}",
+        f"{row['openvino_ms']:.1f}",
+        f"{sum(seconds) / len(seconds) / 60:.0f}",
+    ]
+
+
+def classes(data: str) -> str:
+    """The small network's IoU of each class, and what each large one is better by."""
+    if not is_measured(data):
+        return "Not measured yet.\n"
+    rows = measured(data)[1]
+    base, others = row_named(rows, BASE), [row for row in rows if row["variant"] != BASE]
+    names = [_short(row["variant"]) for row in others]
+    found = [class_differences(base, row) for row in others]
+    told = [f"- `{n}`: {where_it_loses(each)}\n" for n, each in zip(names, found, strict=True)]
+    return differences_table("class", BASE, names, found) + "\n" + "".join(told)
+
+
+def groups(data: str) -> str:
+    """The same for groups of classes."""
+    if not is_measured(data):
+        return "Not measured yet.\n"
+    rows = measured(data)[1]
+    base, others = row_named(rows, BASE), [row for row in rows if row["variant"] != BASE]
+    names = [_short(row["variant"]) for row in others]
+    parts = []
+    for title, members in groupings_of(Shapes60(count=1)).items():
+        found = [grouped_differences(base, row, members) for row in others]
+        parts.append(differences_table(title, BASE, names, found))
+    return "\n".join(parts)
+
+
+def _short(variant: str) -> str:
+    return variant.rpartition(":")[2]
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    **{f"networks {data}": partial(networks, data) for data in DATA},
+    "classes camvid": partial(classes, "camvid"),
+    "groups shapes60": partial(groups, "shapes60"),
+}
+
+
+def main() -> int:
+    """Rewrite the page."""
+    PAGE.write_text(rewritten(PAGE.read_text(encoding="utf-8"), TABLES), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
