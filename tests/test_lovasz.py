@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from mfpnet.training.lovasz import lovasz_softmax
+from mfpnet.training import lovasz
+from mfpnet.training.lovasz import LEAST_ERROR, lovasz_softmax
 
 VOID = 3
 
@@ -52,6 +53,35 @@ def test_it_is_the_extension_by_definition(seed: int) -> None:
     logits, target = a_batch(seed)
     loss = lovasz_softmax(logits, target, ignore_index=VOID)
     assert loss.item() == pytest.approx(by_definition(logits, target), rel=1e-5)
+
+
+@pytest.mark.parametrize("sureness", [3.0, 8.0])
+def test_small_errors_are_left_out_and_change_nothing_else(
+    sureness: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    target = torch.randint(0, 4, (2, 40, 50), generator=generator)
+    right = torch.nn.functional.one_hot(target.clamp(max=2), 3).permute(0, 3, 1, 2)
+    noise = torch.randn(2, 3, 40, 50, generator=generator)
+    found = []
+    for least in (-1.0, LEAST_ERROR):
+        logits = (sureness * right + 2 * noise).requires_grad_()
+        monkeypatch.setattr(lovasz, "LEAST_ERROR", least)
+        loss = lovasz_softmax(logits, target, ignore_index=VOID)
+        (gradient,) = torch.autograd.grad(loss, logits)
+        found.append((loss.item(), gradient))
+    assert found[0][0] - LEAST_ERROR < found[1][0] <= found[0][0]
+    torch.testing.assert_close(found[0][1], found[1][1], atol=2e-6, rtol=0)
+    assert float(found[0][1].abs().max()) > 1e-4
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_all_classes_at_once_as_on_a_gpu_is_the_same(seed: int) -> None:
+    logits, target = a_batch(seed)
+    expected = lovasz_softmax(logits, target, ignore_index=VOID)
+    labels = target.flatten().where(target.flatten() != VOID, -1)
+    found = lovasz._all_at_once(logits.softmax(dim=1).transpose(0, 1).flatten(1), labels)
+    torch.testing.assert_close(found, expected)
 
 
 @pytest.mark.parametrize("wrong", [(), (0,), (1, 2), (0, 1, 2, 3, 4, 5)])
