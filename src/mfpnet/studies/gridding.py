@@ -192,6 +192,14 @@ def _told(seen: dict[str, Any]) -> str:
 def _draw(figure: Any, config: MFPNetConfig, numbers: dict[str, Any]) -> None:
     maps, below = figure.subfigures(2, 1, height_ratios=(5.2, 3.2))
     count = len(config.strides)
+    maps.suptitle(
+        "What one output pixel is computed from: the darker, the more paths; white, none.\n"
+        "Waves: how these numbers rise and fall along a row; 1 is a single hill.",
+        x=0.01,
+        ha="left",
+        fontsize=8,
+        color=INK,
+    )
     grid = maps.subplots(2, count, squeeze=False)
     for column, stage in enumerate(numbers["stages"]):
         paths = stage_paths(config, stage["stage"])
