@@ -34,7 +34,7 @@ def test_every_network_is_named_once(tmp_path: Path) -> None:
 def test_several_seeds_have_a_bar_each(tmp_path: Path) -> None:
     rows = [row("mfpnet", 30, 0.5, 0.52, 0.51), row("a:net", 40, 0.4, 0.5, 0.45)]
     text = drawn(rows, tmp_path)
-    assert "<!-- mIoU in %, mean and range of 3 seeds -->" in text
+    assert "<!-- mIoU in %, bars from the worst seed to the best -->" in text
     bars = re.findall(
         r'id="LineCollection_\d+">\s*<path d="M [\d.]+ ([\d.]+) \s*L [\d.]+ ([\d.]+)', text
     )

@@ -44,8 +44,8 @@ def accuracy_against_latency(rows: Sequence[Mapping[str, Any]], path: Path) -> N
     axes = figure.subplots()
     for row in rows:
         _draw_point(axes, row)
-    seeds = max(len(row["miou_per_seed"]) for row in rows)
-    bars = f", mean and range of {seeds} seeds" if seeds > 1 else ""
+    several = any(len(row["miou_per_seed"]) > 1 for row in rows)
+    bars = ", bars from the worst seed to the best" if several else ""
     tidy(axes, f"mIoU in %{bars}", grid="both")
     axes.set_xlabel("OpenVINO, ms an image", color=INK)
     axes.set_xlim(0, 1.15 * max(row["openvino_ms"] for row in rows))

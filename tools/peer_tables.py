@@ -1,9 +1,10 @@
-"""Write the tables of docs/large-models.md from the records in results/.
+"""Write the tables and the picture of docs/peers.md from the records in results/.
 
-    python tools/large_tables.py
+    python tools/peer_tables.py
 
-large-camvid.json and large-shapes60.json are what `mfpnet ablate variants --with ... --json` wrote.
-The baseline's runs of ablation-components.json count too: they are of the same recipe and data.
+peers-camvid.json and peers-shapes60.json are what `mfpnet ablate variants --with ... --json` wrote.
+The seeds of mfpnet_fast in ablation-components.json count too: they are of the same recipe and
+data. Costs are those of one run, which let all networks take turns.
 """
 
 from __future__ import annotations
@@ -23,21 +24,27 @@ from mfpnet.ablations.class_groups import groupings_of
 from mfpnet.ablations.rows import joined_rows
 from mfpnet.commands.ablate_verb import mean_and_spread
 from mfpnet.synthetic.shapes import Shapes60
+from mfpnet.views.tradeoff import accuracy_against_latency
 from per_class import differences_table
 from results_tables import ROOT, Record, percent, record, rewritten, table
 
-PAGE = ROOT / "docs" / "large-models.md"
+PAGE = ROOT / "docs" / "peers.md"
+PICTURE = ROOT / "docs" / "images" / "peers-camvid.png"
 BASE = "mfpnet_fast"
 # Records that are told together: of one recipe and one version of the data.
-DATA = {"camvid": ("large-camvid", "ablation-components"), "shapes60": ("large-shapes60",)}
+DATA = {"camvid": ("peers-camvid", "ablation-components"), "shapes60": ("peers-shapes60",)}
 Rows = list[dict[str, Any]]
 
 
+COSTS = ("parameters", "gmacs", "openvino_ms")
+
+
 def measured(data: str) -> tuple[Record, Rows]:
-    """The record of the large networks, and its rows with all runs of the small one."""
+    """The record of the comparison, and its rows with all runs of the small network."""
     records = [record(name) for name in DATA[data]]
-    wanted = {row["variant"] for row in records[0]["rows"]}
-    return records[0], [row for row in joined_rows(records) if row["variant"] in wanted]
+    every = {row["variant"]: row for row in joined_rows(records)}
+    rows = records[0]["rows"]
+    return records[0], [every[r["variant"]] | {cost: r[cost] for cost in COSTS} for r in rows]
 
 
 def is_measured(data: str) -> bool:
@@ -77,7 +84,7 @@ def _network_cells(row: Mapping[str, Any]) -> list[str]:
 
 
 def classes(data: str) -> str:
-    """The small network's IoU of each class, and what each large one is better by."""
+    """The small network's IoU of each class, and what each other one is better by."""
     if not is_measured(data):
         return "Not measured yet.\n"
     rows = measured(data)[1]
@@ -114,7 +121,9 @@ TABLES: dict[str, Callable[[], str]] = {
 
 
 def main() -> int:
-    """Rewrite the page."""
+    """Rewrite the page and its picture."""
+    if is_measured("camvid"):
+        accuracy_against_latency(measured("camvid")[1], PICTURE)
     PAGE.write_text(rewritten(PAGE.read_text(encoding="utf-8"), TABLES), encoding="utf-8")
     return 0
 

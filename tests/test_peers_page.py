@@ -1,4 +1,4 @@
-"""docs/large-models.md says what the records in results/ say."""
+"""docs/peers.md says what the records in results/ say."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-import large_tables
+import peer_tables
 from mfpnet.errors import MfpnetError
 from mfpnet.synthetic.shape_classes import SHAPES60
 from results_tables import rewritten
 
 
 def test_the_page_is_what_the_records_say() -> None:
-    page = large_tables.PAGE.read_text("utf-8")
-    assert rewritten(page, large_tables.TABLES) == page
+    page = peer_tables.PAGE.read_text("utf-8")
+    assert rewritten(page, peer_tables.TABLES) == page
 
 
 def row(name: str, seeds: list[int], score: float) -> dict[str, Any]:
@@ -54,18 +54,19 @@ def recorded(folder: Path, name: str, recipe: int, *rows: dict[str, Any]) -> Non
 @pytest.fixture
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Made-up records, in which the small network has more seeds in another one."""
-    monkeypatch.setattr("large_tables.ROOT", tmp_path)
+    monkeypatch.setattr("peer_tables.ROOT", tmp_path)
     monkeypatch.setattr("results_tables.ROOT", tmp_path)
     one, more = row("mfpnet_fast", [0], 0.40), row("mfpnet_fast", [0, 1, 2], 0.41)
+    more["openvino_ms"] = 99.0  # measured on another day
     peer = row("mfpnet.peers:segformer_b0", [0], 0.50)
-    recorded(tmp_path, "large-camvid", 20, one, peer)
+    recorded(tmp_path, "peers-camvid", 20, one, peer)
     recorded(tmp_path, "ablation-components", 20, more, row("mfpnet_fast-without-sgcn", [0], 0.3))
-    recorded(tmp_path, "large-shapes60", 20, one, peer)
+    recorded(tmp_path, "peers-shapes60", 20, one, peer)
     return tmp_path
 
 
 def test_the_small_network_stands_there_with_all_its_seeds(results: Path) -> None:
-    lines = large_tables.networks("camvid").splitlines()
+    lines = peer_tables.networks("camvid").splitlines()
     assert lines[2].startswith(
         "| `mfpnet_fast` | 3 | 41.0 ± 1.0 | 51.0 | 1,000,000 | 2.00 | 50.0 |"
     )
@@ -74,9 +75,9 @@ def test_the_small_network_stands_there_with_all_its_seeds(results: Path) -> Non
 
 
 def test_differences_are_bracketed_where_one_seed_cannot_tell(results: Path) -> None:
-    assert "| plain ground | 42.0 | +8.0 |" in large_tables.classes("camvid")
-    assert "It loses 60 of 60 classes" in large_tables.classes("camvid")
-    grouped = large_tables.groups("shapes60")
+    assert "| plain ground | 42.0 | +8.0 |" in peer_tables.classes("camvid")
+    assert "It loses 60 of 60 classes" in peer_tables.classes("camvid")
+    grouped = peer_tables.groups("shapes60")
     assert "| told apart by | mfpnet_fast IoU % | segformer_b0 |" in grouped
     assert "| texture (12) | 40.0 | (+10.0) |" in grouped
 
@@ -84,10 +85,10 @@ def test_differences_are_bracketed_where_one_seed_cannot_tell(results: Path) -> 
 def test_records_of_another_recipe_are_not_told_together(results: Path) -> None:
     recorded(results, "ablation-components", 30, row("mfpnet_fast", [0], 0.4))
     with pytest.raises(MfpnetError, match="different values of recipe"):
-        large_tables.networks("camvid")
+        peer_tables.networks("camvid")
 
 
 def test_what_is_not_measured_is_said(results: Path) -> None:
-    (results / "results" / "large-camvid.json").unlink()
-    assert large_tables.networks("camvid") == "Not measured yet.\n"
-    assert large_tables.classes("camvid") == "Not measured yet.\n"
+    (results / "results" / "peers-camvid.json").unlink()
+    assert peer_tables.networks("camvid") == "Not measured yet.\n"
+    assert peer_tables.classes("camvid") == "Not measured yet.\n"
