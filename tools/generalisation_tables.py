@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from statistics import fmean
 
 from mfpnet.data.map_file import find_map
 from results_tables import ROOT, Record, interval, percent, record, rewritten, table
@@ -89,11 +90,23 @@ def corruptions() -> str:
     return table(heads, rows)
 
 
+def degraded() -> str:
+    """What training with blur and noise changes, under each corruption."""
+    found = [record(f"trained-{how}-noise-corruptions") for how in ("without", "with")]
+    rows = [["none", *(percent(each["miou"]) for each in found)]]
+    for name in found[0]["corruptions"]:
+        means = [fmean(each["corruptions"][name]["miou"]) for each in found]
+        rows.append([name.replace("_", " "), *map(percent, means)])
+    rows.append(["**mean**", *(f"**{percent(each['corrupted_miou'])}**" for each in found)])
+    return table(("corruption", "trained without", "trained with blur and noise"), rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "groups": groups,
     "runs": runs,
     "time": time,
     "corruptions": corruptions,
+    "degraded": degraded,
 }
 
 
