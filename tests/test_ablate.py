@@ -350,6 +350,21 @@ def test_suites_share_the_runs_of_their_baseline(trained: list[str]) -> None:
     assert trained == [*(f"narrow-seed{seed}" for seed in range(3)), "wide-seed0", "wide-seed1"]
 
 
+def test_a_network_that_has_two_names_is_trained_once(
+    trained: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ABLATIONS, "twins", {"level": ABLATIONS["parts"]["flat"]})
+    once = ["--baseline-seeds", "0"]
+    assert mfpnet(*PARTS, *once) == 0
+    first = record()["rows"][1]
+    twins = ["ablate", "twins", *PARTS[2:-1], "twins.json", *once]
+    assert mfpnet(*twins) == 0
+    assert trained == ["narrow-seed0", "narrow-flat-seed0"]
+    second = json.loads(Path("twins.json").read_text("utf-8"))["rows"][1]
+    assert (first["variant"], second["variant"]) == ("narrow-flat", "narrow-level")
+    assert first["miou_per_seed"] == second["miou_per_seed"]
+
+
 def test_a_record_of_another_suite_is_refused(
     trained: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -115,6 +115,8 @@ def run_cell(config: RunConfig, identity: Identity, folder: Path, console: Conso
     if (folder / CELL_FILE).is_file() and is_cell(known := read_json(folder / CELL_FILE)):
         done: Cell = known
         return done
+    if twin := _twin(config, identity, folder):
+        return twin
     write_json(folder / IDENTITY_FILE, identity)
     if (folder / RESULT_FILE).is_file():
         result = read_json(folder / RESULT_FILE)
@@ -124,6 +126,16 @@ def run_cell(config: RunConfig, identity: Identity, folder: Path, console: Conso
     cell = _cell(config, identity, result) | {"train_miou": _train_miou(config, folder)}
     write_json(folder / CELL_FILE, cell)
     return cell
+
+
+def _twin(config: RunConfig, identity: Identity, folder: Path) -> Cell | None:
+    """What the same network has reached under another name, as `1-1-1` is `without-dilation`."""
+    if is_foreign(config.variant):  # told by its layers alone: weights may start in another way
+        return None
+    for beside in sorted(folder.parent.glob(f"*/{CELL_FILE}")):
+        if is_cell(known := read_json(beside)) and known["identity"] == identity:
+            return known | {"variant": config.variant}
+    return None
 
 
 def cell_folder(config: RunConfig, folder: Path) -> Path:
