@@ -134,7 +134,8 @@ def _twin(config: RunConfig, identity: Identity, folder: Path) -> Cell | None:
         return None
     for beside in sorted(folder.parent.glob(f"*/{CELL_FILE}")):
         if is_cell(known := read_json(beside)) and known["identity"] == identity:
-            return known | {"variant": config.variant}
+            twin: Cell = known | {"variant": config.variant}
+            return twin
     return None
 
 
