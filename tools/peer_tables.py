@@ -91,7 +91,9 @@ def classes(data: str) -> str:
     base, others = row_named(rows, BASE), [row for row in rows if row["variant"] != BASE]
     names = [_short(row["variant"]) for row in others]
     found = [class_differences(base, row) for row in others]
-    told = [f"- `{n}`: {where_it_loses(each)}\n" for n, each in zip(names, found, strict=True)]
+    told = [
+        f"- Against `{n}`. {where_it_loses(each)}\n" for n, each in zip(names, found, strict=True)
+    ]
     return differences_table("class", BASE, names, found) + "\n" + "".join(told)
 
 
