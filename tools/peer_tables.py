@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
+from statistics import fmean
 from typing import Any
 
 from mfpnet.ablations.class_differences import (
@@ -34,8 +35,6 @@ BASE = "mfpnet_fast"
 # Records that are told together: of one recipe and one version of the data.
 DATA = {"camvid": ("peers-camvid", "ablation-components"), "shapes60": ("peers-shapes60",)}
 Rows = list[dict[str, Any]]
-
-
 COSTS = ("parameters", "gmacs", "openvino_ms")
 
 
@@ -70,7 +69,6 @@ def networks(data: str) -> str:
 
 
 def _network_cells(row: Mapping[str, Any]) -> list[str]:
-    seconds = row["training_seconds"]
     return [
         f"`{_short(row['variant'])}`",
         str(len(row["seeds"])),
@@ -79,17 +77,22 @@ def _network_cells(row: Mapping[str, Any]) -> list[str]:
         f"{row['parameters']:,}",
         f"{row['gmacs']:.2f}",
         f"{row['openvino_ms']:.1f}",
-        f"{sum(seconds) / len(seconds) / 60:.0f}",
+        f"{fmean(row['training_seconds']) / 60:.0f}",
     ]
+
+
+def _set_against(data: str) -> tuple[dict[str, Any], Rows, list[str]]:
+    """The small network's row, those of the others, and their names."""
+    rows = measured(data)[1]
+    others = [row for row in rows if row["variant"] != BASE]
+    return dict(row_named(rows, BASE)), others, [_short(row["variant"]) for row in others]
 
 
 def classes(data: str) -> str:
     """The small network's IoU of each class, and what each other one is better by."""
     if not is_measured(data):
         return "Not measured yet.\n"
-    rows = measured(data)[1]
-    base, others = row_named(rows, BASE), [row for row in rows if row["variant"] != BASE]
-    names = [_short(row["variant"]) for row in others]
+    base, others, names = _set_against(data)
     found = [class_differences(base, row) for row in others]
     told = [
         f"- Against `{n}`. {where_it_loses(each)}\n" for n, each in zip(names, found, strict=True)
@@ -101,9 +104,7 @@ def groups(data: str) -> str:
     """The same for groups of classes."""
     if not is_measured(data):
         return "Not measured yet.\n"
-    rows = measured(data)[1]
-    base, others = row_named(rows, BASE), [row for row in rows if row["variant"] != BASE]
-    names = [_short(row["variant"]) for row in others]
+    base, others, names = _set_against(data)
     parts = []
     for title, members in groupings_of(Shapes60(count=1)).items():
         found = [grouped_differences(base, row, members) for row in others]

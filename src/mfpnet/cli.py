@@ -57,6 +57,9 @@ def parse(arguments: Sequence[str] | None = None) -> Any:
     """The options of a verb from the command line; ends the process where they are off.
 
     Without any argument it shows the help.
+
+    Raises:
+        MfpnetError: an option is given twice.
     """
     given = sys.argv[1:] if arguments is None else arguments
     _check_once(given)
@@ -78,12 +81,10 @@ def _check_once(given: Sequence[str]) -> None:
     names = [word.partition("=")[0].replace("_", "-") for word in given if word.startswith("--")]
     for name, times in Counter(names).items():
         if times > 1:
-            print(
-                f"mfpnet: {name} is given {times} times: write it once. Where it takes several "
-                f"values they follow each other, as in {name} A B.",
-                file=sys.stderr,
+            raise MfpnetError(
+                f"{name} is given {times} times: write it once. Where it takes several values they "
+                f"follow each other, as in {name} A B."
             )
-            sys.exit(2)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -91,9 +92,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     Exit status: 0 done, 1 done in part, 2 a problem the user can fix, 130 interrupted.
     """
-    options = parse(arguments)
     try:
-        sys.exit(_run(options))
+        sys.exit(_run(parse(arguments)))
     except MfpnetError as error:
         print(f"mfpnet: {error}", file=sys.stderr)
         sys.exit(error.exit_status)
