@@ -6,6 +6,7 @@ from torch import nn
 
 from mfpnet.model import MFPNet
 from mfpnet.model_config import MFPNetConfig
+from mfpnet.training.muon import Muon
 from mfpnet.training.optim import EMA, build_optimizer, parameter_groups, poly_factor
 
 SMALL = MFPNetConfig(
@@ -53,7 +54,7 @@ def test_decay_is_on_kernels_only() -> None:
             assert {id(parameter) for parameter in own.values()} <= kept
 
 
-@pytest.mark.parametrize("name", ["adamw", "sgd"])
+@pytest.mark.parametrize("name", ["adamw", "muon", "sgd"])
 def test_a_step_without_gradient_shrinks_the_kernels(name: str) -> None:
     model = nn.Sequential(nn.Conv2d(1, 1, 3), nn.BatchNorm2d(1))
     for parameter in model.parameters():
@@ -67,7 +68,12 @@ def test_a_step_without_gradient_shrinks_the_kernels(name: str) -> None:
 
 def test_each_name_is_its_optimizer() -> None:
     model = nn.Conv2d(1, 1, 3)
-    kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+    kinds = {
+        "adam": torch.optim.Adam,
+        "adamw": torch.optim.AdamW,
+        "muon": Muon,
+        "sgd": torch.optim.SGD,
+    }
     for name, kind in kinds.items():
         built = build_optimizer(model, name, learning_rate=0.3, weight_decay=0.0, momentum=0.7)
         assert type(built) is kind

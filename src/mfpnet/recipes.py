@@ -10,7 +10,7 @@ from typing import Literal
 from mfpnet.errors import MfpnetError
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
-OptimizerName = Literal["adam", "adamw", "sgd"]
+OptimizerName = Literal["adam", "adamw", "muon", "sgd"]
 
 # Names, what is allowed of them, and how to say it; infinity passes none.
 _RULES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
@@ -62,7 +62,7 @@ class Recipe:
         colour: strength of the colour changes, 0 for none.
         blur: largest standard deviation of a lens's blur on every second crop, in pixels.
         noise: likewise of a sensor's noise, in 0 to 1 of the brightest value.
-        optimizer: adam, adamw or sgd.
+        optimizer: adam, adamw, muon (`training.muon`) or sgd.
         learning_rate: its peak.
         weight_decay: on convolution kernels only.
         momentum: of SGD.

@@ -7,6 +7,8 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from mfpnet.training.muon import Muon
+
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
     """Decay on convolution kernels only: biases, norms, slopes and gates are not shrunk.
@@ -26,8 +28,10 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, ob
 def build_optimizer(
     model: nn.Module, name: str, *, learning_rate: float, weight_decay: float, momentum: float
 ) -> torch.optim.Optimizer:
-    """`adam`, `adamw` or `sgd`; momentum is SGD's, the others keep PyTorch's betas."""
+    """`adam`, `adamw`, `muon` or `sgd`; momentum is SGD's, the others keep their usual ones."""
     groups = parameter_groups(model, weight_decay)
+    if name == "muon":
+        return Muon(groups, lr=learning_rate)
     # A launch for each of 450 tensors would cost a GPU more than the maths.
     fused = True if next(model.parameters()).is_cuda else None
     if name == "sgd":
