@@ -82,6 +82,7 @@ CAMVID_HALF = replace(
     noise=0.05,
     optimizer="muon",
     learning_rate=1.6e-2,
+    weight_decay=3e-2,
     loss_stride=2,
 )
 
