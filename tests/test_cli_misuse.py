@@ -46,6 +46,7 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
         ("train --set lovasz=1 --set ema=0", "--set is given 2 times"),
         ("train --epochs 5 --epochs=9", "--epochs is given 2 times"),
         ("ablate depth --seeds 0 0", "--seeds 0 0 names a seed twice"),
+        ("ablate variants --variant mfpnet", "suite variants has no baseline that --variant"),
         ("ablate depth --baseline-seeds 1 1", "--baseline-seeds 1 1 names a seed twice"),
         ("ablate depth --json /dev/null/a.json", "cannot write '/dev/null/a.json'"),
         ("train --set power=-1", "power is -1: it must be 0 or more."),

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
@@ -23,7 +24,7 @@ from mfpnet.measuring.throughput import training_throughput
 from mfpnet.measuring.trainee import Setting, Trainee
 from mfpnet.pixels.resizing import resize_image
 from mfpnet.predict import Predictor
-from mfpnet.recipes import Precision, Recipe
+from mfpnet.recipes import OptimizerName, Precision, Recipe
 from mfpnet.synthetic.scenes import draw_scene
 from mfpnet.train import train
 from mfpnet.training.interrupt import StopRequest
@@ -121,8 +122,10 @@ def test_a_deterministic_run_resumes_bit_exactly(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Synchronization debug mode")
-def test_a_step_does_not_wait_for_the_gpu(tmp_path: Path) -> None:
+@pytest.mark.parametrize("optimizer", get_args(OptimizerName))
+def test_a_step_does_not_wait_for_the_gpu(tmp_path: Path, optimizer: OptimizerName) -> None:
     recipe = replace(CONFIG.recipe, lovasz=0.5, lovasz_from=0.0, auxiliary=0.4, rare_crops=0.5)
+    recipe = replace(recipe, optimizer=optimizer)
     config = replace(CONFIG, recipe=recipe, evaluate_on=None)
     run = open_session(config, tmp_path, Console(quiet=True), StopRequest())
     objective, batches = objective_of(run), augmented_batches(run, 0, 0)
@@ -159,6 +162,26 @@ def test_weights_are_moved_by_one_kernel() -> None:
     assert fused.defaults["fused"]
     assert not plain.defaults["fused"]
     assert torch.allclose(ours, expected, atol=1e-5)
+
+
+def test_muon_moves_as_on_a_cpu_but_for_rounding() -> None:
+    moved = []
+    for device in ("cuda", "cpu"):
+        torch.manual_seed(0)
+        model = torch.nn.Conv2d(8, 12, 3)
+        gradients = [torch.randn_like(each) for each in model.parameters()]
+        before = model.weight.detach().clone()
+        model = model.to(device)
+        for parameter, gradient in zip(model.parameters(), gradients, strict=True):
+            parameter.grad = gradient.to(device)
+        build_optimizer(model, "muon", learning_rate=0.1, weight_decay=0.1, momentum=0.9).step()
+        moved.append((model.weight.detach().cpu() - before, model.bias))
+    (ours, bias), (expected, expected_bias) = moved
+    # bfloat16 has three digits, and the iterations carry its rounding on.
+    assert (ours - expected).norm() < 0.05 * expected.norm()
+    assert bias is not None
+    assert expected_bias is not None
+    assert torch.allclose(bias.cpu(), expected_bias, atol=1e-5)
 
 
 def test_augmentation_is_what_it_is_on_a_cpu() -> None:

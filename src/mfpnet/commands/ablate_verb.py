@@ -35,6 +35,11 @@ def ablate(options: AblateOptions) -> int:
         check_writable(options.json_file)
     _check_seeds(options.seeds, "--seeds", least=1)
     _check_seeds(options.baseline_seeds, "--baseline-seeds", least=0)
+    if options.variant != AblateOptions.variant and not baseline_of(options.suite, options.variant):
+        raise MfpnetError(
+            f"suite {options.suite} has no baseline that --variant {options.variant} could be: "
+            f"leave it out, or name networks of the suite by --only."
+        )
     options, recipe = _settled(options)
     data, evaluate_on = ablation_sources(options.data, options.split, options.evaluate_split)
     comparison = Comparison(

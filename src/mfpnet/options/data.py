@@ -32,8 +32,9 @@ class DataChoice:
     """What the frames are taken from."""
 
     data: Annotated[str, arg(metavar="DIR|NAME")] = "synthetic"
-    """A folder of your own with images and masks, or a name: ade20k, camvid, cityscapes, idd_lite
-    and voc lie at --root, synthetic (streets) and shapes60 (sixty classes) are drawn."""
+    """A folder of your own with images and masks, or a name:
+    ade20k, camvid, cityscapes, idd_lite and voc lie at --root,
+    synthetic (streets) and shapes60 (sixty classes) are drawn."""
     root: Folder = None
     """Where the data of that name lies: for camvid, the folder of train, trainannot, ..."""
     classes: File = None
