@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mfpnet.training.muon import Muon, is_dense_kernel, orthogonalise
+from mfpnet.model import SGCN
+from mfpnet.training.muon import Muon, orthogonalise
+from mfpnet.training.optim import build_optimizer, parameter_groups
 
 
 class Wired(nn.Module):
@@ -24,6 +26,12 @@ class Wired(nn.Module):
         hidden = torch.tanh(self.wide(torch.tanh(self.first(image))))
         out: Tensor = self.last(self.norm(self.depthwise(hidden)))
         return out
+
+
+def muon_of(model: nn.Module, weight_decay: float) -> torch.optim.Optimizer:
+    return build_optimizer(
+        model, "muon", learning_rate=0.01, weight_decay=weight_decay, momentum=0.9
+    )
 
 
 def gradients_of(model: nn.Module, step: int) -> None:
@@ -55,7 +63,7 @@ def test_a_kernel_moves_as_pytorchs_muon_moves_its_matrix() -> None:
     torch.manual_seed(0)
     kernel = nn.Parameter(torch.randn(6, 4, 3, 3))
     matrix = nn.Parameter(kernel.detach().reshape(6, 36).clone())
-    ours = Muon([{"params": [kernel], "weight_decay": 0.1}], lr=0.02)
+    ours = Muon([{"params": [kernel], "weight_decay": 0.1, "kernels": True}], lr=0.02)
     # PyTorch adjusts by the matrix's sides, as the paper has it for convolutions taken as one.
     theirs = torch.optim.Muon([matrix], lr=0.02, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
     for _ in range(5):
@@ -73,9 +81,8 @@ def test_what_is_no_matrix_moves_as_adamw_moves_it() -> None:
     torch.manual_seed(0)
     model = Wired()
     twin = copy.deepcopy(model)
-    ours = Muon([{"params": list(model.parameters()), "weight_decay": 0.1}], lr=0.01)
-    others = [each for each in twin.parameters() if not is_dense_kernel(each)]
-    theirs = torch.optim.AdamW(others, lr=0.01, weight_decay=0.1)
+    ours = muon_of(model, 0.1)
+    theirs = torch.optim.AdamW(parameter_groups(twin, 0.1), lr=0.01)
     for step in range(4):
         gradients_of(model, step)
         for mine, its in zip(model.parameters(), twin.parameters(), strict=True):
@@ -91,8 +98,10 @@ def test_kernels_of_one_shape_move_together_as_they_do_alone() -> None:
     torch.manual_seed(0)
     kernels = [nn.Parameter(torch.randn(4, 3, 3, 3)) for _ in range(3)]
     alone = [copy.deepcopy(each) for each in kernels]
-    together = Muon([{"params": kernels, "weight_decay": 0.0}], lr=0.1)
-    singly = [Muon([{"params": [each], "weight_decay": 0.0}], lr=0.1) for each in alone]
+    together = Muon([{"params": kernels, "weight_decay": 0.0, "kernels": True}], lr=0.1)
+    singly = [
+        Muon([{"params": [each], "weight_decay": 0.0, "kernels": True}], lr=0.1) for each in alone
+    ]
     for mine, its in zip(kernels, alone, strict=True):
         mine.grad = torch.randn(4, 3, 3, 3)
         its.grad = mine.grad.clone().to(memory_format=torch.channels_last)
@@ -103,15 +112,25 @@ def test_kernels_of_one_shape_move_together_as_they_do_alone() -> None:
         assert torch.allclose(mine, its, atol=1e-6)
 
 
+def test_a_linear_layer_is_a_matrix_and_a_graph_is_none() -> None:
+    layers = nn.ModuleList([nn.Linear(4, 3), SGCN(8, 4, form="simple", steps=2)])
+    kernels, others = parameter_groups(layers, 0.1)
+    names = {id(parameter): name for name, parameter in layers.named_parameters()}
+    taken = {names[id(each)] for each in kernels["params"]}  # type: ignore[attr-defined]
+    left = {names[id(each)] for each in others["params"]}  # type: ignore[attr-defined]
+    assert taken == {"0.weight", "1.score.weight", "1.embed.weight", "1.fuse.0.weight"}
+    assert {"1.adjacency", "1.weight", "0.bias"} <= left
+
+
 def test_it_goes_on_from_its_state_as_if_it_had_never_stopped() -> None:
     torch.manual_seed(0)
     model = Wired()
-    optimizer = Muon([{"params": list(model.parameters()), "weight_decay": 0.1}], lr=0.01)
+    optimizer = muon_of(model, 0.1)
     for step in range(2):
         gradients_of(model, step)
         optimizer.step()
     twin = copy.deepcopy(model)
-    resumed = Muon([{"params": list(twin.parameters()), "weight_decay": 0.1}], lr=0.01)
+    resumed = muon_of(twin, 0.1)
     resumed.load_state_dict(copy.deepcopy(optimizer.state_dict()))
     for network, moved_by in ((model, optimizer), (twin, resumed)):
         gradients_of(network, 2)
@@ -123,7 +142,7 @@ def test_it_goes_on_from_its_state_as_if_it_had_never_stopped() -> None:
 def test_it_learns() -> None:
     torch.manual_seed(0)
     model = Wired()
-    optimizer = Muon([{"params": list(model.parameters()), "weight_decay": 0.0}], lr=0.01)
+    optimizer = muon_of(model, 0.0)
     image, wanted = torch.randn(2, 3, 8, 8), torch.randn(2, 20, 8, 8)
     losses = []
     for _ in range(40):

@@ -19,7 +19,7 @@ CAMVID = Recipe(
     weight_decay=2e-4,
 )
 
-# camvid_strong: what we would train with - AdamW, hard pixels, Lovasz in the second half, auxiliary
+# camvid_strong: what we would train with - Muon, hard pixels, Lovasz in the second half, auxiliary
 # heads, crops aimed at rare classes, averaged weights.
 #   mfpnet train --recipe camvid_strong --data camvid --root CAMVID --split train+val \
 #       --evaluate-split test
@@ -30,9 +30,9 @@ CAMVID_STRONG = Recipe(
     crop_size=(360, 480),
     scale=(0.5, 1.75),
     colour=0.3,
-    optimizer="adamw",
-    learning_rate=3e-3,
-    weight_decay=2e-2,
+    optimizer="muon",
+    learning_rate=1.6e-2,
+    weight_decay=3e-2,
     warmup_epochs=5,
     ohem_threshold=0.7,
     lovasz=0.5,
@@ -183,8 +183,8 @@ SYNTHETIC = Recipe(
     crop_size=(144, 192),
     input_size=(144, 192),
     scale=(0.9, 1.25),
-    optimizer="adamw",
-    learning_rate=5e-3,
+    optimizer="muon",
+    learning_rate=1.6e-2,
     weight_decay=1e-2,
     warmup_epochs=0.5,
     ema=0.98,

@@ -3,7 +3,8 @@
 A kernel's gradient is dominated by few directions, and Adam follows them; Muon replaces the step
 by the nearest matrix whose singular values are all alike, so that every direction is learned.
 PyTorch has it for matrices and from 2.9 on; this one takes convolutions, and kernels of one shape
-all at once. What is no matrix (norms, slopes, biases, depth-wise kernels) moves by AdamW.
+all at once. What is no such matrix (norms, slopes, biases, depth-wise kernels, graphs) moves by
+AdamW.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from itertools import compress
+from operator import not_
 from typing import Any
 
 import torch
@@ -30,7 +33,7 @@ class Muon(torch.optim.Optimizer):
     """Muon for dense kernels, AdamW for everything else, in one optimiser.
 
     Args:
-        groups: parameter groups with a `weight_decay` each.
+        groups: parameter groups, each with a `weight_decay` and whether they are `kernels`.
         lr: learning rate of both, the size of an Adam step.
         momentum: of the orthogonal steps (Nesterov's form); Adam keeps its usual two averages.
     """
@@ -38,7 +41,7 @@ class Muon(torch.optim.Optimizer):
     def __init__(
         self, groups: Iterable[dict[str, Any]], *, lr: float, momentum: float = 0.95
     ) -> None:
-        super().__init__(groups, {"lr": lr, "weight_decay": 0.0, "momentum": momentum})
+        super().__init__(groups, {"lr": lr, "momentum": momentum})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
@@ -48,10 +51,9 @@ class Muon(torch.optim.Optimizer):
             moved: list[Tensor] = [each for each in group["params"] if each.grad is not None]
             if group["weight_decay"] and moved:
                 torch._foreach_mul_(moved, 1 - group["lr"] * group["weight_decay"])
-            kernels = [each for each in moved if is_dense_kernel(each)]
-            others = [each for each in moved if not is_dense_kernel(each)]
-            self._orthogonal_step(kernels, group["lr"], group["momentum"])
-            self._adam_step(others, group["lr"])
+            dense = [group["kernels"] and is_dense(each) for each in moved]
+            self._orthogonal_step(list(compress(moved, dense)), group["lr"], group["momentum"])
+            self._adam_step(list(compress(moved, map(not_, dense))), group["lr"])
         return loss
 
     def _orthogonal_step(self, kernels: Sequence[Tensor], lr: float, momentum: float) -> None:
@@ -92,9 +94,9 @@ class Muon(torch.optim.Optimizer):
         return [self.state[each][name] for each in parameters]
 
 
-def is_dense_kernel(parameter: Tensor) -> bool:
-    """Whether a kernel (out, in, h, w) mixes channels: what Muon takes as a matrix."""
-    return parameter.ndim == 4 and min(parameter.shape[:2]) > 1
+def is_dense(kernel: Tensor) -> bool:
+    """Whether a kernel (out, in, ...) mixes channels; a depth-wise one has nothing to mix."""
+    return min(kernel.shape[:2]) > 1
 
 
 def orthogonalise(matrices: Tensor) -> Tensor:

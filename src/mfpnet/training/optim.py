@@ -11,17 +11,20 @@ from mfpnet.training.muon import Muon
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """Decay on convolution kernels only: biases, norms, slopes and gates are not shrunk.
+    """Decay on kernels only: biases, norms, slopes, gates and graphs are not shrunk.
 
-    Parameters that need no gradient are left out.
+    Kernels are those of convolutions and, in somebody else's network, of linear layers; `Muon`
+    takes them as matrices. Parameters that need no gradient are left out.
     """
+    linear = {id(each.weight) for each in model.modules() if isinstance(each, nn.Linear)}
     kernels: list[nn.Parameter] = []
     others: list[nn.Parameter] = []
     for parameter in filter(lambda each: each.requires_grad, model.parameters()):
-        (kernels if parameter.ndim == 4 else others).append(parameter)
+        is_kernel = parameter.ndim == 4 or id(parameter) in linear
+        (kernels if is_kernel else others).append(parameter)
     return [
-        {"params": kernels, "weight_decay": weight_decay},
-        {"params": others, "weight_decay": 0.0},
+        {"params": kernels, "weight_decay": weight_decay, "kernels": True},
+        {"params": others, "weight_decay": 0.0, "kernels": False},
     ]
 
 
