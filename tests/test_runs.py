@@ -188,7 +188,7 @@ def test_values_of_a_recipe_are_changed_by_name() -> None:
         ("=3", "write name=value"),
         ("lovazs=1", "'--set': lovazs is no setting. Known: .*lovasz"),
         ("lovasz=much", "'--set': lovasz is 'much', which is no float.$"),
-        ("optimizer=lion", "optimizer is 'lion', which is no one of adam, adamw, sgd.$"),
+        ("optimizer=lion", "optimizer is 'lion', which is no one of adam, adamw, muon, sgd.$"),
         ("crop_size=64", "crop_size is 64, which is no list of int and int.$"),
         ("scale=[1]", r"scale is \(1,\), which is no"),
         ("scale=[1, 2", "is no YAML value"),
