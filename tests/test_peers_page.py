@@ -62,6 +62,7 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     recorded(tmp_path, "peers-camvid", 20, one, peer)
     recorded(tmp_path, "ablation-components", 20, more, row("mfpnet_fast-without-sgcn", [0], 0.3))
     recorded(tmp_path, "peers-shapes60", 20, one, peer)
+    recorded(tmp_path, "seeds-shapes60", 20, one)
     return tmp_path
 
 

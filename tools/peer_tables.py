@@ -3,8 +3,8 @@
     python tools/peer_tables.py
 
 peers-camvid.json and peers-shapes60.json are what `mfpnet ablate variants --with ... --json` wrote.
-The seeds of mfpnet_fast in ablation-components.json count too: they are of the same recipe and
-data. Costs are those of one run, which let all networks take turns.
+The seeds of mfpnet_fast in ablation-components.json and seeds-shapes60.json count too: they are of
+the same recipe and data. Costs are those of one run, which let all networks take turns.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PAGE = ROOT / "docs" / "peers.md"
 PICTURE = ROOT / "docs" / "images" / "peers-camvid.png"
 BASE = "mfpnet_fast"
 # Records that are told together: of one recipe and one version of the data.
-DATA = {"camvid": ("peers-camvid", "ablation-components"), "shapes60": ("peers-shapes60",)}
+DATA = {"camvid": ("peers-camvid", "ablation-components"), "shapes60": ("peers-shapes60", "seeds-shapes60")}
 Rows = list[dict[str, Any]]
 COSTS = ("parameters", "gmacs", "openvino_ms")
 
