@@ -33,7 +33,10 @@ PAGE = ROOT / "docs" / "peers.md"
 PICTURE = ROOT / "docs" / "images" / "peers-camvid.png"
 BASE = "mfpnet_fast"
 # Records that are told together: of one recipe and one version of the data.
-DATA = {"camvid": ("peers-camvid", "ablation-components"), "shapes60": ("peers-shapes60", "seeds-shapes60")}
+DATA = {
+    "camvid": ("peers-camvid", "ablation-components"),
+    "shapes60": ("peers-shapes60", "seeds-shapes60"),
+}
 Rows = list[dict[str, Any]]
 COSTS = ("parameters", "gmacs", "openvino_ms")
 
