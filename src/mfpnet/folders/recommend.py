@@ -42,7 +42,7 @@ class Facts:
 def recommend(facts: Facts, *, gpu: bool = False) -> Recipe:
     """A recipe for frames of one's own; its epochs are those of a short run, see `with_epochs`.
 
-    AdamW, moving average, weighted classes, Lovasz in the second half and crops aimed at rare
+    Muon, moving average, weighted classes, Lovasz in the second half and crops aimed at rare
     classes. Large frames are scaled down, crops keep the frames' shape.
     """
     side, area = (GPU_SIDE, GPU_CROP) if gpu else (CPU_SIDE, CPU_CROP)
@@ -58,9 +58,9 @@ def recommend(facts: Facts, *, gpu: bool = False) -> Recipe:
         shorter_side=max(side, 32),
         scale=(0.6, 1.6),
         colour=0.2,
-        optimizer="adamw",
-        learning_rate=4e-3,
-        weight_decay=1e-2,
+        optimizer="muon",
+        learning_rate=1.6e-2,
+        weight_decay=3e-2,
         # It sorts all pixels once for each class.
         lovasz=0.5 if facts.num_classes <= MANY_CLASSES else 0.0,
         rare_crops=0.3,
