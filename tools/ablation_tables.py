@@ -122,7 +122,7 @@ def _named(row: Mapping[str, Any], baseline: str) -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "setting": setting,
     **{suite: partial(suite_table, suite) for suite in ABLATIONS},
-    MUON: with_muon,
+    "components with muon": with_muon,
 }
 
 
