@@ -64,7 +64,7 @@ class Recipe:
         noise: likewise of a sensor's noise, in 0 to 1 of the brightest value.
         optimizer: adam, adamw, muon (`training.muon`) or sgd.
         learning_rate: its peak.
-        weight_decay: on convolution kernels only.
+        weight_decay: on kernels only.
         momentum: of SGD.
         power: of the poly schedule.
         warmup_epochs: linear rise at the start.
