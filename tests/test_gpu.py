@@ -125,7 +125,7 @@ def test_a_deterministic_run_resumes_bit_exactly(tmp_path: Path) -> None:
 @pytest.mark.parametrize("optimizer", get_args(OptimizerName))
 def test_a_step_does_not_wait_for_the_gpu(tmp_path: Path, optimizer: OptimizerName) -> None:
     recipe = replace(CONFIG.recipe, lovasz=0.5, lovasz_from=0.0, auxiliary=0.4, rare_crops=0.5)
-    recipe = replace(recipe, optimizer=optimizer)
+    recipe = replace(recipe, optimizer=optimizer, class_mix=0.5)
     config = replace(CONFIG, recipe=recipe, evaluate_on=None)
     run = open_session(config, tmp_path, Console(quiet=True), StopRequest())
     objective, batches = objective_of(run), augmented_batches(run, 0, 0)
@@ -187,7 +187,7 @@ def test_muon_moves_as_on_a_cpu_but_for_rounding() -> None:
 def test_augmentation_is_what_it_is_on_a_cpu() -> None:
     images = torch.randint(0, 256, (4, 3, 90, 120), dtype=torch.uint8)
     targets = torch.randint(0, 12, (4, 90, 120), dtype=torch.uint8)
-    options = Augmentation((64, 96), (0.5, 2.0), flip=True, colour=0.2)
+    options = Augmentation((64, 96), (0.5, 2.0), flip=True, colour=0.2, class_mix=0.5)
     made = []
     for device in ("cuda", "cpu"):
         mean = torch.full((3,), 0.4, device=device)

@@ -36,6 +36,7 @@ CONFIG = dataclasses.replace(
         lovasz=0.5,
         auxiliary=0.4,
         rare_crops=0.5,
+        class_mix=0.5,
     ),
     evaluate_on=dataclasses.replace(UNSEEN, count=2),
     evaluate_every=1,

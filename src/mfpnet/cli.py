@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -17,6 +16,7 @@ from mfpnet.options.deploy import BenchmarkOptions, ExportOptions
 from mfpnet.options.evaluate import EvaluateOptions
 from mfpnet.options.importing import ImportOptions
 from mfpnet.options.inspect import StudyOptions
+from mfpnet.options.slips import check_not_empty, check_once
 from mfpnet.options.verbs import (
     DemoOptions,
     InfoOptions,
@@ -59,10 +59,11 @@ def parse(arguments: Sequence[str] | None = None) -> Any:
     Without any argument it shows the help.
 
     Raises:
-        MfpnetError: an option is given twice.
+        MfpnetError: an option is given twice, or a list of values is empty.
     """
     given = sys.argv[1:] if arguments is None else arguments
-    _check_once(given)
+    check_once(given)
+    check_not_empty(given, Verb)
     return tyro.cli(
         Verb,
         prog="mfpnet",
@@ -74,17 +75,6 @@ def parse(arguments: Sequence[str] | None = None) -> Any:
             tyro.conf.FlagCreatePairsOff,
         ),
     )
-
-
-def _check_once(given: Sequence[str]) -> None:
-    """Refuse an option given twice: the parser would take the last one and say nothing."""
-    names = [word.partition("=")[0].replace("_", "-") for word in given if word.startswith("--")]
-    for name, times in Counter(names).items():
-        if times > 1:
-            raise MfpnetError(
-                f"{name} is given {times} times: write it once. Where it takes several values they "
-                f"follow each other, as in {name} A B."
-            )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

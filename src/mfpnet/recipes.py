@@ -34,7 +34,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
         "0 or more",
     ),
     (
-        ("lovasz_from", "auxiliary", "rare_crops", "distillation"),
+        ("lovasz_from", "auxiliary", "rare_crops", "class_mix", "distillation"),
         lambda value: 0 <= value <= 1,
         "0 to 1",
     ),
@@ -75,6 +75,7 @@ class Recipe:
         auxiliary: weight of each auxiliary head's loss, 0 for no such heads.
         rare_crops: share of the crops that are aimed at a class with less than half an even share
             of the pixels.
+        class_mix: share of the crops onto which classes of another are pasted (`mixing`).
         distillation: share of the teachers' opinion in the loss, where there are teachers.
         temperature: of the teachers' opinion, above 1 for softer ones.
         ema: decay of the averaged weights, 0 for none; the averaged ones are evaluated and saved.
@@ -106,6 +107,7 @@ class Recipe:
     lovasz_from: float = 0.5
     auxiliary: float = 0.0
     rare_crops: float = 0.0
+    class_mix: float = 0.0
     distillation: float = 0.5
     temperature: float = 1.0
     ema: float = 0.0

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mfpnet.degradation import degrade
 from mfpnet.instances.pixel_codes import labels_in
+from mfpnet.mixing import mix_classes
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Augmentation:
         sought: classes that crops are aimed at.
         sought_share: share of the frames, 0 to 1, whose crop must hold a pixel of one of these,
             each class that is in the frame as often as another.
+        class_mix: share of the frames, 0 to 1, onto which classes of another are pasted.
     """
 
     crop_size: tuple[int, int]
@@ -37,6 +39,7 @@ class Augmentation:
     noise: float = 0.0
     sought: tuple[int, ...] = ()
     sought_share: float = 0.0
+    class_mix: float = 0.0
 
 
 def normalise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
@@ -65,11 +68,11 @@ def augment(
     generator: torch.Generator,
     sizes: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Scale, crop, flip, recolour and degrade a batch, each frame in its own way.
+    """Scale, crop, flip, recolour, degrade and mix a batch, each frame in its own way.
 
     Args:
         images: (B, C, H, W) uint8, or int16 as `normalise` takes it.
-        targets: (B, H, W) integer labels, or codes (see `pixel_codes`).
+        targets: (B, H, W) integer labels, or codes (see `pixel_codes`), which cannot be mixed.
         options: what may happen.
         mean: (C,) in 0 to 1.
         std: (C,) in 0 to 1.
@@ -95,7 +98,11 @@ def augment(
     taken = degrade(recoloured, generator, blur=options.blur, noise=options.noise, white=white)
     inside = _inside(rows, ends[0])[:, :, None] & _inside(columns, ends[1])[:, None]
     pixels = normalise(taken, mean, std) * inside[:, None]
-    return pixels, _pick(targets, rows, columns).where(inside, ignore_index)
+    labels = _pick(targets, rows, columns).where(inside, ignore_index)
+    if not options.class_mix:
+        return pixels, labels
+    share = options.class_mix
+    return mix_classes(pixels, labels, generator, share=share, ignore_index=ignore_index)
 
 
 def _draw(generator: torch.Generator, *shape: int, device: torch.device) -> Tensor:

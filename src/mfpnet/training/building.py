@@ -170,6 +170,7 @@ def build_augmentation(config: RunConfig, store: FrameStore, *, whole: bool) -> 
         noise=recipe.noise,
         sought=tuple(rare.tolist()),
         sought_share=recipe.rare_crops,
+        class_mix=recipe.class_mix,
     )
 
 

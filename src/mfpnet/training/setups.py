@@ -222,6 +222,10 @@ def check_config(config: RunConfig) -> None:
         check_instances(data)
         if config.recipe.auxiliary:
             raise MfpnetError("auxiliary heads and --instances exclude each other: auxiliary: 0.")
+        if config.recipe.class_mix:
+            raise MfpnetError(
+                "mixed frames have no numbers of objects: with --instances no class_mix."
+            )
     network = create_network(
         config.variant, labels.num_classes, frames.channels, instances=config.instances
     )
