@@ -65,7 +65,8 @@ def identity() -> str:
         ]
         for each in study("residuals")["blocks"]
     ]
-    return table(("block", "|F(x) - x| / |x| of the block", "|F(x)| / |x| of each BRM"), rows)
+    heads = ("block", "change by the block, of its input", "what each BRM adds, of its input")
+    return table(heads, rows)
 
 
 def schedules() -> str:

@@ -1,7 +1,7 @@
 r"""Where a small network loses to others: tables per class and per group of classes, in Markdown.
 
-    python tools/per_class.py results/large-shapes60.json --base mfpnet_fast
-    python tools/per_class.py results/ablation-components.json results/large-camvid.json \
+    python tools/per_class.py results/peers-shapes60.json --base mfpnet_fast
+    python tools/per_class.py results/ablation-components.json results/peers-camvid.json \
         --base mfpnet_fast --against mfpnet.peers:segformer_b0 --root CAMVID
 
 The records are those of `mfpnet ablate`, of one recipe on one data set. A difference below twice

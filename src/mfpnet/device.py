@@ -44,7 +44,8 @@ def make_deterministic(device: torch.device) -> None:
 def autocast_dtype(precision: str, device: torch.device) -> torch.dtype | None:
     """The type that a precision means on a device, None for plain float32.
 
-    `auto` is bfloat16 on a GPU that has it and float32 elsewhere: on a CPU it gains nothing.
+    `auto` is bfloat16 on a GPU that has it and float32 elsewhere: of CPUs only
+    those with instructions for it gain.
 
     Raises:
         MfpnetError: float16 on a CPU, whose range would need scaling that it does not gain from.

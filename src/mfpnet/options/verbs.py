@@ -112,7 +112,7 @@ class TrainOptions:
     ] = None
     """Run folder."""
     resume: Annotated[Path | None, arg(metavar="RUN", help_behavior_hint="")] = None
-    """Continue the run in this folder; goes with --threads, --json and the run's --model only."""
+    """Continue the run in this folder; beside --root, --extra, --threads, --json, --model only."""
     config: File = None
     """Take the set-up from a config.yaml; goes with --out, --threads, --json, --model only."""
     instances: Flag = False

@@ -47,7 +47,7 @@ def fitted(
 
 
 def step_seconds(config: RunConfig, labels: LabelSet, channels: int = 3) -> float:
-    """How long a step of a run takes on its device, with every part of its loss."""
+    """How long a step of a run takes on its device, with every part of its loss but teachers."""
     recipe, device = config.recipe, choose_device(config.device)
     model = build_network(config, labels, device, in_channels=channels, resume=True)
     stepper = build_stepper(config, model, recipe.batch_size, device)

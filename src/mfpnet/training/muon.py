@@ -22,8 +22,8 @@ from torch import Tensor
 # Of a quintic polynomial that brings singular values of 0.01 to 1 near 1 within five steps.
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 _STEPS = 5
-# With this factor a matrix moves as far as under Adam, whose rates and decays then fit both
-# (Liu et al. 2025, arXiv 2502.16982).
+# With this factor a matrix moves as far as under Adam at the same rate (Liu et al. 2025, arXiv
+# 2502.16982); here eight to ten times Adam's rate was best (docs/log.md).
 _AS_FAR_AS_ADAM = 0.2
 _BETAS = (0.9, 0.999)
 _EPS = 1e-8
