@@ -17,7 +17,7 @@ SCORED = replace(
     INFO,
     data="camvid",
     split="train+val",
-    recipe="camvid_cpu",
+    recipe="camvid_full",
     epochs=48,
     score=0.494,
     score_on="camvid test",
@@ -42,7 +42,7 @@ def test_card_says_what_it_is_worth_and_where_it_ends(monkeypatch: pytest.Monkey
     for expected in (
         "[weights]/w.safetensors",
         "camvid train+val",
-        "camvid_cpu, 48 epochs",
+        "camvid_full, 48 epochs",
         "64x96",
         "1,001,160",
         "4.10 MB",

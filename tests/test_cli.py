@@ -187,7 +187,7 @@ def test_predict_takes_files_folders_and_globs(
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ((), ("mfpnet_fast", "camvid_cpu", "spending")),
+        ((), ("mfpnet_fast", "camvid_full", "spending")),
         (("mfpnet_fast",), ("parameters", "gmacs 360x480", "4, 8, 16")),
         (("fast-table",), ("parameters", "4, 8, 16")),
         (("camvid",), ("0.001", "360x480", "adam")),

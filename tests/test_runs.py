@@ -166,8 +166,8 @@ def test_recipe_that_cannot_train(changes: dict[str, Any], complaint: str) -> No
 
 
 def test_unknown_recipe_names_the_near_one() -> None:
-    with pytest.raises(MfpnetError, match=r"unknown recipe 'camvid_gpu'.*mean 'camvid_cpu'"):
-        get_recipe("camvid_gpu")
+    with pytest.raises(MfpnetError, match=r"unknown recipe 'camvid_fall'.*mean 'camvid_full'"):
+        get_recipe("camvid_fall")
 
 
 def test_values_of_a_recipe_are_changed_by_name() -> None:
