@@ -28,7 +28,7 @@ from mfpnet.recipes import Recipe
 from mfpnet.records import environment
 from mfpnet.sources import open_dataset
 from mfpnet.train import RESULT_FILE, train
-from mfpnet.training.runs import RunConfig, without_places
+from mfpnet.training.runs import RunConfig, changed_recipe, without_places
 from mfpnet.training.setups import data_source
 from mfpnet.views.canvas import INK, SERIES, new_figure, save_figure, tidy
 
@@ -50,6 +50,8 @@ class CurveOptions:
     """Of which numbers the encoder is also frozen."""
     steps: int = 400
     """Batches that each network sees, in whole epochs."""
+    set: Annotated[tuple[str, ...], arg(metavar="NAME=VALUE ...", help_behavior_hint="")] = ()
+    """Any value of the data's recipe."""
     evaluate_split: str = "val"
     """What decides."""
     seed: int = 0
@@ -80,7 +82,7 @@ class Point:
 
 def points(options: CurveOptions, every: int) -> Iterator[Point]:
     """All trainings, the fewest images first."""
-    recipe = get_recipe(options.data.data)
+    recipe = changed_recipe(get_recipe(options.data.data), options.set, "--set")
     plain = RunConfig(
         options.variant,
         options.data.data,
@@ -111,6 +113,9 @@ def trained(point: Point, folder: Path) -> dict[str, Any]:
     if not (folder / RESULT_FILE).is_file():
         train(point.config, folder, resume=(folder / CHECKPOINT_FILE).is_file())
     result: dict[str, Any] = json.loads((folder / RESULT_FILE).read_text())
+    # As JSON has it: no tuples.
+    if result["config"] != json.loads(json.dumps(asdict(without_places(point.config)))):
+        raise MfpnetError(f"'{folder}' is of another set-up: give another --out.")
     scores = result["evaluation"]
     return {
         "images": point.images,
