@@ -42,6 +42,14 @@ def test_several_seeds_have_a_bar_each(tmp_path: Path) -> None:
     assert theirs == pytest.approx(5 * ours, rel=1e-3)  # ten points from worst to best, and two
 
 
+def test_latencies_far_apart_stand_on_a_logarithmic_axis(tmp_path: Path) -> None:
+    near = drawn([row("mfpnet", 30, 0.5), row("a:net", 200, 0.4)], tmp_path)
+    assert "<!-- 0 -->" in near
+    far = drawn([row("mfpnet", 30, 0.5), row("a:net", 300, 0.4)], tmp_path)
+    assert "<!-- 0 -->" not in far
+    assert all(f"<!-- {tick} -->" in far for tick in (50, 100, 200))
+
+
 def test_same_factory_names_are_told_apart(tmp_path: Path) -> None:
     text = drawn([row("a:net", 30, 0.5), row("b:net", 40, 0.4)], tmp_path)
     assert "<!-- a:net -->" in text

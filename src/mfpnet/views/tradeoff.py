@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.text import Annotation
     from matplotlib.transforms import BboxBase
 
+_WIDE = 8  # from this factor on, latencies would crowd at the left of an even axis
 _REACH = 6  # pixels between a point or a bar and what must not touch it
 # Offsets from the point, best first, and which side of the text comes to lie there.
 _Place = tuple[
@@ -48,11 +49,25 @@ def accuracy_against_latency(rows: Sequence[Mapping[str, Any]], path: Path) -> N
     bars = ", bars from the worst seed to the best" if several else ""
     tidy(axes, f"mIoU in %{bars}", grid="both")
     axes.set_xlabel("OpenVINO, ms an image", color=INK)
-    axes.set_xlim(0, 1.15 * max(row["openvino_ms"] for row in rows))
+    _scale_latency(axes, [row["openvino_ms"] for row in rows])
     axes.margins(y=0.15)
     figure.draw_without_rendering()  # the labels need to know where their points come to lie
     _label_points(axes, rows)
     save_figure(figure, path)
+
+
+def _scale_latency(axes: Axes, latencies: Sequence[float]) -> None:
+    """From 0 on, or logarithmic where they are far apart; room at the right for a name."""
+    least, most = min(latencies), max(latencies)
+    if most < _WIDE * least:
+        axes.set_xlim(0, 1.15 * most)
+        return
+    axes.set_xscale("log")
+    axes.set_xlim(least / 1.3, 1.3 * most)
+    steps = (digit * 10**power for power in range(-3, 6) for digit in (1, 2, 5))
+    ticks = [tick for tick in steps if least / 1.3 <= tick <= 1.3 * most]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
 
 
 def _draw_point(axes: Axes, row: Mapping[str, Any]) -> None:
