@@ -142,7 +142,7 @@ def test_what_could_not_be_saved_is_refused_at_once(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("scales", [("0",), ("1", "-1"), ("nan",), ()])
+@pytest.mark.parametrize("scales", [("0",), ("1", "-1"), ("nan",)])
 def test_bad_scales_are_refused(
     weights: Path, capsys: pytest.CaptureFixture[str], scales: tuple[str, ...]
 ) -> None:
