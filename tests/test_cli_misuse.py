@@ -96,6 +96,7 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
         ("ablate spending --recipe shrot", "unknown recipe 'shrot'. Did you mean 'short'?"),
         ("ablate spending --seeds", "--seeds has no value: give one or more"),
         ("ablate spending --only --quick", "--only has no value"),
+        ("evaluate mfpnet_fast_camvid --scales", "--scales has no value: give one or more"),
         ("ablate spending --with", "--with has no value"),
         ("benchmark --size 10", "--size is '10'"),
         ("benchmark --rounds 0", "--rounds is 0: it must be at least 1."),

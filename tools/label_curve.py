@@ -28,7 +28,13 @@ from mfpnet.recipes import Recipe
 from mfpnet.records import environment
 from mfpnet.sources import open_dataset
 from mfpnet.train import RESULT_FILE, train
-from mfpnet.training.runs import RunConfig, changed_recipe, without_places
+from mfpnet.training.runs import (
+    CONFIG_FILE,
+    RunConfig,
+    changed_recipe,
+    read_config,
+    without_places,
+)
 from mfpnet.training.setups import data_source
 from mfpnet.views.canvas import INK, SERIES, new_figure, save_figure, tidy
 
@@ -110,12 +116,12 @@ def short(recipe: Recipe, images: int, steps: int) -> Recipe:
 
 def trained(point: Point, folder: Path) -> dict[str, Any]:
     """The record of one training, which is done, gone on with, or there already."""
+    known = folder / CONFIG_FILE
+    if known.is_file() and without_places(read_config(known)) != without_places(point.config):
+        raise MfpnetError(f"'{folder}' is of another set-up: give another --out.")
     if not (folder / RESULT_FILE).is_file():
         train(point.config, folder, resume=(folder / CHECKPOINT_FILE).is_file())
     result: dict[str, Any] = json.loads((folder / RESULT_FILE).read_text())
-    # As JSON has it: no tuples.
-    if result["config"] != json.loads(json.dumps(asdict(without_places(point.config)))):
-        raise MfpnetError(f"'{folder}' is of another set-up: give another --out.")
     scores = result["evaluation"]
     return {
         "images": point.images,

@@ -58,15 +58,16 @@ def accuracy_against_latency(rows: Sequence[Mapping[str, Any]], path: Path) -> N
 
 def _scale_latency(axes: Axes, latencies: Sequence[float]) -> None:
     """From 0 on, or logarithmic where they are far apart; room at the right for a name."""
+    from matplotlib.ticker import LogLocator
+
     least, most = min(latencies), max(latencies)
     if most < _WIDE * least:
         axes.set_xlim(0, 1.15 * most)
         return
     axes.set_xscale("log")
     axes.set_xlim(least / 1.3, 1.3 * most)
-    steps = (digit * 10**power for power in range(-3, 6) for digit in (1, 2, 5))
-    ticks = [tick for tick in steps if least / 1.3 <= tick <= 1.3 * most]
-    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.minorticks_off()
 
 
