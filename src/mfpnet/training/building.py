@@ -14,6 +14,7 @@ from mfpnet.data.datasets import Dataset
 from mfpnet.data.source import naming_the_check
 from mfpnet.device import autocast_dtype
 from mfpnet.exact_dilation import with_exact_dilation
+from mfpnet.foreign import is_foreign
 from mfpnet.info import ModelInfo
 from mfpnet.labels import LabelSet
 from mfpnet.model import MFPNet
@@ -22,6 +23,7 @@ from mfpnet.training.auxiliary import AuxiliaryHeads
 from mfpnet.training.frames import FrameStore, check_watched, load_frames
 from mfpnet.training.instance_training import InstanceTraining
 from mfpnet.training.optim import EMA, build_optimizer
+from mfpnet.training.replicas import count_parts
 from mfpnet.training.runs import RunConfig, source_name
 from mfpnet.training.stepper import Stepper
 from mfpnet.training.teachers import Teachers, load_teachers
@@ -128,7 +130,8 @@ def build_stepper(
 ) -> Stepper:
     """What moves the network, and how."""
     recipe = config.recipe
-    steps_per_epoch = frames // min(recipe.batch_size, frames)
+    batch_size = min(recipe.batch_size, frames)
+    steps_per_epoch = frames // batch_size
     frozen = frozen_parts(getattr(model, "network", model)) if config.freeze else []
     for part in frozen:
         part.requires_grad_(False)
@@ -150,6 +153,8 @@ def build_stepper(
         loss_stride=recipe.loss_stride,
         frozen=frozen,
         compiled=config.compile,
+        # Somebody else's network may draw numbers or keep a state, which parts would race for.
+        parts=1 if is_foreign(config.variant) else count_parts(batch_size, device),
         ema=EMA(model, recipe.ema) if recipe.ema else None,
         # On a GPU each check waits for all queued work.
         check_every=1 if device.type == "cpu" else 20,

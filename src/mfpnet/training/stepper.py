@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mfpnet.errors import MfpnetError
 from mfpnet.training.optim import EMA, poly_factor
+from mfpnet.training.replicas import Replicas
 
 Batch = tuple[Tensor, Tensor]
 # From the network's output, the targets that it is compared with, and the images, to a scalar.
@@ -33,6 +34,7 @@ class Stepper:
         check_every: batches between checks that the loss is finite; each check waits for a GPU.
         frozen: parts of the network whose weights and statistics stay as they are.
         compiled: run the steps, and nothing else, through `torch.compile`.
+        parts: of a batch, each with a thread of its own, see `replicas`; not of a compiled network.
     """
 
     def __init__(
@@ -50,12 +52,14 @@ class Stepper:
         loss_stride: int = 1,
         frozen: Sequence[nn.Module] = (),
         compiled: bool = False,
+        parts: int = 1,
     ) -> None:
         self.model, self.optimizer, self.ema = model, optimizer, ema
         self.total_steps, self.warmup_steps, self.power = total_steps, warmup_steps, power
         self.accumulate, self.dtype, self.check_every = accumulate, dtype, check_every
         self.loss_stride, self.frozen = loss_stride, frozen
         self._forward: Callable[..., Any] = torch.compile(model) if compiled else model
+        self._replicas = Replicas(model, parts) if parts > 1 and not compiled else None
         self.step = 0
         self._peaks = [group["lr"] for group in optimizer.param_groups]
         self._scaler = torch.amp.GradScaler(
@@ -85,25 +89,32 @@ class Stepper:
             MfpnetError: the loss is not finite, where it was checked; the weights are those from
                 before the batch.
         """
-        loss = self._loss(images, targets, criterion)
-        if self.step % self.check_every == 0:
-            self.check(loss)
-        self._scaler.scale(loss / self.accumulate).backward()
+
+        def learn(forward: Callable[..., Any], images: Tensor, targets: Tensor) -> Tensor:
+            loss = self._loss(forward, images, targets, criterion) * (len(images) / batch_size)
+            if self.step % self.check_every == 0:
+                self.check(loss)
+            self._scaler.scale(loss / self.accumulate).backward()
+            return loss.detach()
+
+        batch_size = len(images)
+        if self._replicas:
+            loss = self._replicas.learn(learn, images, targets)
+        else:
+            loss = learn(self._forward, images, targets)
         self.step += 1
         if not self.between_updates:
             self._update()
-        return loss.detach()
+        return loss
 
-    def _loss(self, images: Tensor, targets: Tensor, criterion: Criterion) -> Tensor:
+    def _loss(
+        self, forward: Callable[..., Any], images: Tensor, targets: Tensor, criterion: Criterion
+    ) -> Tensor:
+        options = {} if self.loss_stride == 1 else {"stride": self.loss_stride}
         kind = images.device.type
         with torch.autocast(kind, dtype=self.dtype, enabled=self.dtype is not None):
-            logits = self._logits(images)
+            logits = forward(images, **options)
         return criterion(logits, self._strided(targets), images)
-
-    def _logits(self, images: Tensor) -> Any:
-        if self.loss_stride == 1:
-            return self._forward(images)
-        return self._forward(images, stride=self.loss_stride)
 
     def _strided(self, targets: Tensor) -> Tensor:
         """Every n-th row and column, beginning at each offset in turn.
