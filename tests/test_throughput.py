@@ -100,6 +100,16 @@ def test_the_marks_lie_between_the_phases() -> None:
     assert not torch.equal(seen[3][1], seen[0][1])
 
 
+def test_of_parts_side_by_side_the_input_alone_can_be_told() -> None:
+    torch.set_num_threads(2)
+    learner = Trainee("tiny", Setting(parted=True), size=(32, 48), batch_size=8, device=CPU)
+    assert learner.stepper.parts == 2
+    shares = learner.phase_shares(2)
+    assert shares["input"] is not None
+    assert 0 < shares["input"] < 1
+    assert shares["forward"] is shares["backward"] is None
+
+
 def test_a_trainee_learns_from_what_a_trainer_would_see() -> None:
     learner = trainee(Setting(dtype=torch.bfloat16))
     images, targets = learner._batch()

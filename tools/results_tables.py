@@ -153,7 +153,10 @@ def throughput() -> str:
             row["setting"],
             f"{row['images_per_second']:.2f}",
             f"{row['against_eager_fp32']:.2f}",
-            " / ".join(f"{100 * row[f'{p}_share']:.0f}" for p in ("input", "forward", "backward")),
+            " / ".join(
+                "-" if row[f"{phase}_share"] is None else f"{100 * row[f'{phase}_share']:.0f}"
+                for phase in ("input", "forward", "backward")
+            ),
         ]
         for row in record("training-throughput")["rows"]
     ]

@@ -292,7 +292,9 @@ def _throughput_cells(row: dict[str, Any]) -> dict[str, str]:
     cells = {
         "setting": row["setting"],
         "images/s": f"{row['images_per_second']:.2f}",
-        "input/forward/backward %": " / ".join(f"{100 * share:.0f}" for share in shares),
+        "input/forward/backward %": " / ".join(
+            "-" if share is None else f"{100 * share:.0f}" for share in shares
+        ),
         "minutes": f"{row['minutes_estimated']:.0f}",
     }
     memory = row["peak_memory_mib"]

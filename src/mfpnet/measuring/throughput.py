@@ -21,6 +21,9 @@ ON_CPU: dict[str, Setting] = {
     "channels last": Setting(),
     "channels last, loss stride 2": Setting(loss_stride=2),
     "channels last, loss stride 2, bf16": Setting(dtype=torch.bfloat16, loss_stride=2),
+    "channels last, loss stride 2, bf16, parts": Setting(
+        dtype=torch.bfloat16, loss_stride=2, parted=True
+    ),
     "channels last, loss stride 2, compiled": Setting(compiled="default", loss_stride=2),
 }
 ON_GPU: dict[str, Setting] = {
@@ -51,7 +54,8 @@ def training_throughput(
     A step is what the trainer does: frames that lie on the device as uint8 are augmented, forward,
     loss, backward, update, moving average. Its rate is measured over whole steps that are only
     waited for at the end of each round; the shares of its phases in steps of their own, because
-    telling them apart takes waiting.
+    telling them apart takes waiting. "Parts" is how the trainer uses several CPU threads: each
+    takes a part of the batch.
 
     Args:
         size: (H, W) of the images.
@@ -121,12 +125,16 @@ def _compare(
                 "setting": name,
                 "images_per_second": round(rate, 2),
                 "against_eager_fp32": _ratio(times, name),
-                **{f"{phase}_share": round(shares[phase], 3) for phase in PHASES},
+                **{f"{phase}_share": _rounded(shares[phase]) for phase in PHASES},
                 "peak_memory_mib": memory[name],
                 "minutes_estimated": round(EPOCHS * EPOCH_FRAMES / rate / 60, 1),
             }
         )
     return rows, failed
+
+
+def _rounded(share: float | None) -> float | None:
+    return None if share is None else round(share, 3)
 
 
 def _ratio(times: dict[str, float], name: str) -> float | None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from mfpnet.training.losses import cross_entropy
 from mfpnet.training.optim import EMA, build_optimizer
+from mfpnet.training.replicas import count_parts
 from mfpnet.training.stepper import Stepper
 from mfpnet.transforms import Augmentation, augment
 from mfpnet.variants import create_model
@@ -32,6 +33,7 @@ class Setting:
         compiled: mode of `torch.compile`, None for eager.
         graphs: forward and backward as one CUDA graph each.
         loss_stride: the loss sees every n-th row and column.
+        parted: each thread takes a part of the batch, as far as the trainer does that.
     """
 
     memory_format: torch.memory_format = torch.channels_last
@@ -39,6 +41,7 @@ class Setting:
     compiled: str | None = None
     graphs: bool = False
     loss_stride: int = 1
+    parted: bool = False
 
 
 class Trainee:
@@ -82,6 +85,7 @@ class Trainee:
             ema=EMA(network, 0.99),
             check_every=1 if self.device.type == "cpu" else 20,
             loss_stride=setting.loss_stride,
+            parts=count_parts(self.batch_size, self.device) if setting.parted else 1,
         )
         if setting.compiled:
             network.compile(mode=setting.compiled, dynamic=False)
@@ -97,14 +101,18 @@ class Trainee:
             torch.cuda.make_graphed_callables(network, (sample,))
 
     def step(self, mark: Callable[[], None] = lambda: None) -> Tensor:
-        """One step as the trainer does it; `mark` is called before, between and after `PHASES`."""
+        """One step as the trainer does it; `mark` is called before, between and after `PHASES`.
+
+        Where each thread has its part, one is forward while another is backward: no mark is there.
+        """
         mark()
         images, targets = self._batch()
         mark()
 
         def criterion(logits: Tensor, target: Tensor, _: Tensor) -> Tensor:
             loss = cross_entropy(logits, target, ignore_index=CLASSES)
-            mark()
+            if not self.setting.parted:
+                mark()
             return loss
 
         loss = self.stepper.advance(images, targets, criterion)
@@ -125,15 +133,20 @@ class Trainee:
         )
         return images.contiguous(memory_format=self.setting.memory_format), targets
 
-    def phase_shares(self, steps: int) -> dict[str, float]:
-        """The share of the time that each phase takes, 0 to 1, over some steps; see `clock_of`."""
-        totals = [0.0] * len(PHASES)
+    def phase_shares(self, steps: int) -> dict[str, float | None]:
+        """The share of the time that each phase takes, 0 to 1, over some steps; see `clock_of`.
+
+        None where it cannot be told from another one.
+        """
+        names = PHASES[:1] if self.setting.parted else PHASES
+        totals = [0.0] * (2 if self.setting.parted else len(PHASES))
         for _ in range(steps):
             clock = clock_of(self.device)
             self.step(clock.mark)
             for number, taken in enumerate(clock.durations()):
                 totals[number] += taken
-        return {name: taken / sum(totals) for name, taken in zip(PHASES, totals, strict=True)}
+        shares = {name: taken / sum(totals) for name, taken in zip(names, totals, strict=False)}
+        return {name: shares.get(name) for name in PHASES}
 
 
 class WallClock:

@@ -10,9 +10,11 @@ import torch
 
 from mfpnet.device import choose_device
 from mfpnet.folders.recommend import with_epochs
+from mfpnet.info import ModelInfo
 from mfpnet.instances.pixel_codes import OBJECT
 from mfpnet.labels import LabelSet
-from mfpnet.training.building import build_network, build_stepper
+from mfpnet.pixels.format import RGB, PixelFormat
+from mfpnet.training.building import build_network, build_stepper, build_teachers
 from mfpnet.training.instance_training import InstanceObjective
 from mfpnet.training.objective import Objective
 from mfpnet.training.runs import RunConfig
@@ -25,7 +27,7 @@ OBJECTS = 20
 
 
 def fitted(
-    config: RunConfig, labels: LabelSet, frames: int, minutes: float, channels: int = 3
+    config: RunConfig, labels: LabelSet, frames: int, minutes: float, pixels: PixelFormat = RGB
 ) -> RunConfig:
     """The set-up with as many epochs as take so long on this machine, at least one.
 
@@ -36,19 +38,19 @@ def fitted(
         labels: of the data.
         frames: how many are trained on.
         minutes: of training.
-        channels: of the frames.
+        pixels: of the frames.
     """
     if config.threads:
         torch.set_num_threads(config.threads)
-    steps = 60 * minutes / step_seconds(config, labels, channels)
+    steps = 60 * minutes / step_seconds(config, labels, pixels)
     batch = min(config.recipe.batch_size, frames)
     epochs = int(steps / (frames // batch))
     return replace(config, recipe=with_epochs(config.recipe, frames, epochs))
 
 
-def step_seconds(config: RunConfig, labels: LabelSet, channels: int = 3) -> float:
-    """How long a step of a run takes on its device, with every part of its loss but teachers."""
-    recipe, device = config.recipe, choose_device(config.device)
+def step_seconds(config: RunConfig, labels: LabelSet, pixels: PixelFormat = RGB) -> float:
+    """How long a step of a run takes on its device, with every part of its loss."""
+    channels, recipe, device = pixels.channels, config.recipe, choose_device(config.device)
     model = build_network(config, labels, device, in_channels=channels, resume=True)
     stepper = build_stepper(config, model, recipe.batch_size, device)
     shape = (recipe.batch_size, *recipe.crop_size)
@@ -57,11 +59,11 @@ def step_seconds(config: RunConfig, labels: LabelSet, channels: int = 3) -> floa
     targets = torch.randint(0, labels.num_classes, shape, device=device)
     if config.instances:
         targets = targets + OBJECT * torch.randint(0, OBJECTS + 1, shape, device=device)
-    ones, objective = torch.ones(channels, device=device), _objective(config, labels)
+    ones, objective = torch.ones(channels, device=device), _objective(config, labels, pixels)
     seconds = []
     for number in range(1 + TRIED):
         begun = time.perf_counter()
-        pixels, marks = augment(
+        seen, marks = augment(
             images,
             targets,
             Augmentation(
@@ -71,22 +73,39 @@ def step_seconds(config: RunConfig, labels: LabelSet, channels: int = 3) -> floa
                 recipe.colour,
                 recipe.blur,
                 recipe.noise,
+                class_mix=recipe.class_mix,
             ),
             mean=ones,
             std=ones,
             ignore_index=labels.ignore_index,
             generator=torch.Generator().manual_seed(number),
         )
-        pixels = pixels.contiguous(memory_format=torch.channels_last)
-        float(stepper.advance(pixels, marks, objective))  # waits for a GPU
+        seen = seen.contiguous(memory_format=torch.channels_last)
+        float(stepper.advance(seen, marks, objective))  # waits for a GPU
         seconds.append(time.perf_counter() - begun)
     return statistics.median(seconds[1:])  # the first one warms up
 
 
-def _objective(config: RunConfig, labels: LabelSet) -> Criterion:
+def _objective(config: RunConfig, labels: LabelSet, pixels: PixelFormat) -> Criterion:
     """Every part of the loss, as at the end of the training."""
     recipe, void = config.recipe, labels.ignore_index
-    objective = Objective(recipe, weight=None, ignore_index=void, progress=lambda: 1.0)
+    pupil = ModelInfo(
+        variant=config.variant,
+        classes=labels.classes,
+        palette=labels.palette,
+        mean=(0.5,) * pixels.channels,
+        std=(0.25,) * pixels.channels,
+        ignore_index=void,
+        input_size=recipe.crop_size,
+        bits=pixels.bits,
+    )
+    objective = Objective(
+        recipe,
+        weight=None,
+        ignore_index=void,
+        progress=lambda: 1.0,
+        teachers=build_teachers(config, pupil, choose_device(config.device)),
+    )
     if not config.instances:
         return objective
     return InstanceObjective(objective, ignore_index=void, stride=recipe.loss_stride)

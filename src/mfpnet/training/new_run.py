@@ -149,7 +149,7 @@ def _timed(config: RunConfig, minutes: float, tell: Tell) -> RunConfig:
 
     data = open_joined((config.data, *config.extra))
     frames = len(data)
-    config = fitted(config, data.labels, frames, minutes, frame_format(data).channels)
+    config = fitted(config, data.labels, frames, minutes, frame_format(data))
     tell(
         f"{config.recipe.epochs} epochs of {frames} frames fit into {minutes:g} minutes on this "
         f"machine; --minutes or --epochs for more."

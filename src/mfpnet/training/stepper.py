@@ -59,7 +59,8 @@ class Stepper:
         self.accumulate, self.dtype, self.check_every = accumulate, dtype, check_every
         self.loss_stride, self.frozen = loss_stride, frozen
         self._forward: Callable[..., Any] = torch.compile(model) if compiled else model
-        self._replicas = Replicas(model, parts) if parts > 1 and not compiled else None
+        self.parts = 1 if compiled else parts
+        self._replicas = Replicas(model, parts) if self.parts > 1 else None
         self.step = 0
         self._peaks = [group["lr"] for group in optimizer.param_groups]
         self._scaler = torch.amp.GradScaler(
