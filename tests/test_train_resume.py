@@ -37,6 +37,7 @@ CONFIG = dataclasses.replace(
         auxiliary=0.4,
         rare_crops=0.5,
         class_mix=0.5,
+        precise_bn=True,
     ),
     evaluate_on=dataclasses.replace(UNSEEN, count=2),
     evaluate_every=1,

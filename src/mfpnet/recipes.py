@@ -79,6 +79,8 @@ class Recipe:
         distillation: share of the teachers' opinion in the loss, where there are teachers.
         temperature: of the teachers' opinion, above 1 for softer ones.
         ema: decay of the averaged weights, 0 for none; the averaged ones are evaluated and saved.
+        precise_bn: in the end measure the batch norms' statistics anew, on the training frames as
+            they are (`training.precise_bn`).
         loss_stride: the loss looks at every n-th row and column of the logits; 1 for all of them.
         precision: auto is bf16 on a GPU that has it, fp32 elsewhere.
     """
@@ -111,6 +113,7 @@ class Recipe:
     distillation: float = 0.5
     temperature: float = 1.0
     ema: float = 0.0
+    precise_bn: bool = False
     loss_stride: int = 1
     precision: Precision = "auto"
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from mfpnet.foreign import is_foreign
 from mfpnet.predict import Predictor
 from mfpnet.records import environment
 from mfpnet.training.interrupt import catch_stop
+from mfpnet.training.precise_bn import MOST_BATCHES, measure_statistics
 from mfpnet.training.runs import (
     CONFIG_FILE,
     RunConfig,
@@ -34,10 +37,12 @@ from mfpnet.training.session import (
     augmented_batches,
     objective_of,
     open_session,
+    plain_batches,
     restore,
     save_state,
 )
 from mfpnet.training.stepper import train_one_epoch
+from mfpnet.training.transfer import frozen_parts
 from mfpnet.variants import count_parameters
 from mfpnet.views.run_charts import training_curves
 from mfpnet.views.runlog import Bar, MetricsLog, format_seconds, progress_bar
@@ -213,6 +218,8 @@ def _foreign(config: RunConfig) -> str | None:
 
 def _finish(run: Session) -> dict[str, Any]:
     network = run.final_network
+    if run.config.recipe.precise_bn:
+        _measure_statistics(run)
     # Before the evaluation too: if that fails, the weights are there all the same.
     checkpoint.save_weights(run.folder / checkpoint.WEIGHTS_FILE, network, run.info)
     evaluation = _evaluate(run) if run.watch else None
@@ -235,6 +242,19 @@ def _finish(run: Session) -> dict[str, Any]:
     write_json(run.folder / RESULT_FILE, result)
     _draw_curves(run)
     return result
+
+
+def _measure_statistics(run: Session) -> None:
+    count = min(run.steps_per_epoch, MOST_BATCHES)
+    kept = frozen_parts(run.final_network) if run.config.freeze else ()
+    with progress_bar(run.console, "measuring batch-norm statistics", count) as bar:
+
+        def images() -> Iterator[Tensor]:
+            for batch, _ in islice(plain_batches(run), count):
+                yield batch
+                bar.advance()
+
+        measure_statistics(run.averaged, images(), kept=kept)
 
 
 def _best_of_last(run: Session) -> dict[str, Any] | None:

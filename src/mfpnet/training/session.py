@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from rich.console import Console
-from torch import Tensor
+from torch import Tensor, nn
 
 from mfpnet import checkpoint
 from mfpnet.checkpoint import CHECKPOINT_FILE
@@ -29,7 +29,7 @@ from mfpnet.training.building import (
     build_teachers,
     read_data,
 )
-from mfpnet.training.frames import FrameStore, batches
+from mfpnet.training.frames import Frames, FrameStore, batches
 from mfpnet.training.instance_training import InstanceObjective, InstanceTraining
 from mfpnet.training.interrupt import StopRequest
 from mfpnet.training.losses import class_weights
@@ -37,7 +37,7 @@ from mfpnet.training.objective import Objective
 from mfpnet.training.runs import RunConfig
 from mfpnet.training.stepper import Batch, Criterion, Stepper
 from mfpnet.training.teachers import Teachers
-from mfpnet.transforms import augment
+from mfpnet.transforms import Augmentation, augment
 from mfpnet.variants import Network
 from mfpnet.views.runlog import MetricsLog
 
@@ -96,10 +96,15 @@ class Session:
         return self.stepper.step // self.steps_per_epoch
 
     @property
-    def final_network(self) -> Network:
-        """What is evaluated and saved: the averaged network where there is one."""
+    def averaged(self) -> nn.Module:
+        """The averaged network, where there is one, inside of what else is trained."""
         ema = self.stepper.ema
-        trained = ema.model if ema else self.stepper.model
+        return ema.model if ema else self.stepper.model
+
+    @property
+    def final_network(self) -> Network:
+        """What is evaluated and saved."""
+        trained = self.averaged
         wrapped = isinstance(trained, AuxiliaryHeads | InstanceTraining)
         network = trained.network if wrapped else trained
         assert isinstance(network, Network)
@@ -148,18 +153,36 @@ def augmented_batches(run: Session, epoch: int, first: int) -> Iterator[Batch]:
     recipe, store = run.config.recipe, run.store
     whole = epoch >= recipe.epochs - recipe.full_frame_epochs
     options = build_augmentation(run.config, store, whole=whole)
+    raw = batches(store, run.batch_size, seed=run.config.seed, epoch=epoch, first=first)
+    return _augmented(run, raw, options, epoch * run.steps_per_epoch + first)
+
+
+def plain_batches(run: Session) -> Iterator[Batch]:
+    """Batches of frames as they are but for mirroring, in the order of an epoch after the last.
+
+    Frames of several sizes are cropped as in the training: padding would count as a picture.
+    """
+    recipe, store = run.config.recipe, run.store
+    crop = store.largest if bool((store.sizes == store.sizes[0]).all()) else recipe.crop_size
+    raw = batches(store, run.batch_size, seed=run.config.seed, epoch=recipe.epochs)
+    first = recipe.epochs * run.steps_per_epoch
+    return _augmented(run, raw, Augmentation(crop, flip=recipe.flip), first)
+
+
+def _augmented(
+    run: Session, raw: Iterable[Frames], options: Augmentation, first: int
+) -> Iterator[Batch]:
     mean, std = (
         torch.tensor(values, device=run.device) for values in (run.info.mean, run.info.std)
     )
-    raw = batches(store, run.batch_size, seed=run.config.seed, epoch=epoch, first=first)
-    for step, (images, targets, sizes) in enumerate(raw, epoch * run.steps_per_epoch + first):
+    for step, (images, targets, sizes) in enumerate(raw, first):
         pixels, marks = augment(
             images,
             targets,
             options,
             mean=mean,
             std=std,
-            ignore_index=store.labels.ignore_index,
+            ignore_index=run.store.labels.ignore_index,
             generator=torch.Generator().manual_seed(run.config.seed * 1_000_003 + step),
             sizes=sizes,
         )
