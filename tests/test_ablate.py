@@ -17,8 +17,10 @@ from mfpnet.ablations import cell as ablation_cell
 from mfpnet.ablations import costs as ablation_costs
 from mfpnet.ablations.cell import data_version
 from mfpnet.ablations.chart import differences
+from mfpnet.ablations.plan import Comparison, planned_runs
 from mfpnet.ablations.rows import compared, joined_rows, row_of
 from mfpnet.cli import main
+from mfpnet.data.source import DataSource
 from mfpnet.errors import MfpnetError
 from mfpnet.known_recipes import RECIPES
 from mfpnet.model import MFPNet
@@ -381,3 +383,11 @@ def test_defaults_stay_what_they_were() -> None:
     """
     found = {**dataclasses.asdict(MFPNetConfig()), **dataclasses.asdict(TINY)}
     assert {name: found[name] for name in DEFAULTS} == DEFAULTS
+
+
+def test_threads_do_not_decide_what_is_learnt() -> None:
+    """Somebody else's network learns from whole batches: so does everybody whom it meets."""
+    data = DataSource("synthetic", "train")
+    comparison = Comparison("variants", "", "tiny", TINY, data, data, threads=4)
+    names = ["mfpnet_fast", "toys:net"]
+    assert [config.parts for config in planned_runs(comparison, names)] == [1, 1]

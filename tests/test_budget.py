@@ -1,4 +1,4 @@
-"""What the time of a step is measured with: all that the run's own steps will have."""
+"""What the time of a step is measured with: teachers, mixed frames, parts."""
 
 from __future__ import annotations
 

@@ -49,6 +49,8 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
         ("ablate variants --variant mfpnet", "suite variants has no baseline that --variant"),
         ("ablate depth --baseline-seeds 1 1", "--baseline-seeds 1 1 names a seed twice"),
         ("ablate depth --json /dev/null/a.json", "cannot write '/dev/null/a.json'"),
+        ("train --parts 9", "--parts is 9: a batch has 8 frames."),
+        ("train --parts 2 --compile", "--parts is 2: a compiled network learns from whole batches"),
         ("train --set class_mix=2", "class_mix is 2: it must be 0 to 1."),
         ("train --instances --set class_mix=0.5", "with --instances no class_mix"),
         ("train --set power=-1", "power is -1: it must be 0 or more."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,10 +16,12 @@ from torch import Tensor, nn
 from mfpnet.checkpoint import load_model, read_info, save_weights
 from mfpnet.sources import open_dataset
 from mfpnet.train import train
+from mfpnet.training import session
 from mfpnet.training.precise_bn import measure_statistics
 from mfpnet.training.runs import RunConfig
-from mfpnet.transforms import normalise
-from samples import INFO, RUN, quiet, small_and_fast, tiny_network
+from mfpnet.transforms import Augmentation, normalise
+from mfpnet.views.runlog import read_metrics
+from samples import INFO, RUN, UNSEEN, quiet, small_and_fast, tiny_network
 
 
 class Branches(nn.Module):
@@ -116,15 +119,62 @@ def test_a_run_measures_them_on_whole_frames_as_they_are(tmp_path: Path) -> None
             torch.testing.assert_close(measured[name], value, rtol=1e-3, atol=1e-4)
 
 
+def test_it_is_the_averaged_network_that_is_measured(tmp_path: Path) -> None:
+    """With heads for training only around it, and evaluated on the way: each time on a copy."""
+    config = dataclasses.replace(RUN, evaluate_on=UNSEEN, evaluate_every=1)
+    recipe: dict[str, Any] = {"ema": 0.9, "auxiliary": 0.4}
+    measured = trained(tmp_path / "run", config, **recipe, precise_bn=True)
+    averaged = trained(tmp_path / "averaged", config, **recipe)
+    for ours, theirs in zip(measured.parameters(), averaged.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+    scores = [
+        [each["miou"] for each in read_metrics(tmp_path / name / "metrics.jsonl")]
+        for name in ("run", "averaged")
+    ]
+    assert scores[0][0] != scores[1][0]
+    assert scores[0][1] != scores[1][1]
+
+
+def test_weights_are_there_if_measuring_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise RuntimeError("no memory for whole frames")
+
+    monkeypatch.setattr("mfpnet.train.measure_statistics", failing)
+    with pytest.raises(RuntimeError, match="no memory"):
+        trained(tmp_path / "run", precise_bn=True)
+    load_model(tmp_path / "run")
+
+
+def test_of_frames_of_several_sizes_it_sees_what_all_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def noting(run: Any, raw: object, options: Augmentation, first: int) -> None:
+        seen.append(options.crop_size)
+        assert options.scale == (1, 1)
+
+    monkeypatch.setattr(session, "_augmented", noting)
+    for sizes in ([[40, 90], [70, 50]], [[40, 90], [40, 90]]):
+        store = SimpleNamespace(
+            smallest=tuple(torch.tensor(sizes).amin(dim=0).tolist()),
+            largest=tuple(torch.tensor(sizes).amax(dim=0).tolist()),
+        )
+        run = SimpleNamespace(config=RUN, store=store, batch_size=2, steps_per_epoch=1)
+        session.plain_batches(run)  # type: ignore[arg-type]
+    assert seen == [(40, 50), (40, 90)]
+
+
 def test_a_frozen_encoder_keeps_its_statistics(tmp_path: Path) -> None:
     start = tiny_network().eval()
     save_weights(tmp_path / "start.safetensors", start, INFO)
     frozen = dataclasses.replace(RUN, init=str(tmp_path / "start.safetensors"), freeze="encoder")
-    network = trained(tmp_path / "run", frozen, precise_bn=True)
+    measured = trained(tmp_path / "run", frozen, precise_bn=True).state_dict()
+    without = trained(tmp_path / "without", frozen).state_dict()
     changed = {
         name.split(".")[0]
-        for name, value in network.state_dict().items()
-        if "running" in name and not torch.equal(value, start.state_dict()[name])
+        for name, value in measured.items()
+        if "running" in name and not torch.equal(value, without[name])
     }
     assert changed
     assert not changed & {"initial", "entries", "encoder"}

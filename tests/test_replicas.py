@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -13,10 +16,12 @@ from torch import Tensor, nn
 
 from mfpnet.errors import MfpnetError
 from mfpnet.training.auxiliary import AuxiliaryHeads
+from mfpnet.training.building import build_stepper
 from mfpnet.training.optim import EMA, build_optimizer
 from mfpnet.training.replicas import Replicas, count_parts
 from mfpnet.training.stepper import Stepper
 from mfpnet.variants import create_model
+from samples import RUN
 
 
 @pytest.fixture(autouse=True)
@@ -181,3 +186,75 @@ def test_no_part_has_less_than_four_images(threads: int, batch_size: int, parts:
     torch.set_num_threads(threads)
     assert count_parts(batch_size, torch.device("cpu")) == parts
     assert count_parts(batch_size, torch.device("cuda")) == 1
+
+
+def test_threads_that_come_later_have_as_many_as_before() -> None:
+    Replicas(small(), 2).learn(backward, *batch())
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(torch.get_num_threads).result() == 2
+
+
+def test_a_part_that_fails_leaves_nothing_behind() -> None:
+    model = small()
+    replicas = Replicas(model, 2)
+    replicas.learn(backward, *batch())
+    before = [each.grad.clone() for each in model.parameters() if each.grad is not None]
+    ended = []
+
+    def work(network: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
+        if (images == 7).any():
+            raise ValueError("seven")
+        time.sleep(0.2)
+        ended.append(backward(network, images, targets))
+        return ended[-1]
+
+    images, targets = batch(seed=1)
+    images[0] = 7
+    with pytest.raises(ValueError, match="seven"):
+        replicas.learn(work, images, targets)
+    assert len(ended) == 1  # nobody is at work any more
+    for ours, parameter in zip(before, model.parameters(), strict=True):
+        assert parameter.grad is not None
+        assert torch.equal(ours, parameter.grad)
+    assert all(each.grad is None for copied in replicas.copies for each in copied.parameters())
+
+
+def test_a_compiled_network_learns_from_whole_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "compile", lambda model: model)
+    model = small()
+    assert Stepper(model, _sgd(model), total_steps=8, compiled=True, parts=2).parts == 1
+
+
+def _sgd(model: nn.Module) -> torch.optim.Optimizer:
+    return torch.optim.SGD(model.parameters(), lr=0.1)
+
+
+def test_a_stepper_goes_on_in_as_many_parts() -> None:
+    state = stepper_of(small(), 2).state()
+    assert state["parts"] == 2
+    later = stepper_of(small(), 4)
+    later.restore(state)
+    assert later.parts == 2
+    del state["parts"]  # of a checkpoint from before there were parts
+    later.restore(state)
+    assert later.parts == 1
+
+
+@pytest.mark.parametrize(
+    ("variant", "wanted", "frames", "parts"),
+    [
+        ("tiny", None, 60, 2),
+        ("tiny", 1, 60, 1),
+        ("tiny", 4, 60, 4),
+        ("tiny", 4, 3, 3),
+        ("tiny", None, 6, 1),
+        ("toys:net", None, 60, 1),
+        ("toys:net", 2, 60, 2),
+    ],
+)
+def test_a_run_has_the_parts_that_it_wants(
+    variant: str, wanted: int | None, frames: int, parts: int
+) -> None:
+    recipe = dataclasses.replace(RUN.recipe, batch_size=8)
+    config = dataclasses.replace(RUN, variant=variant, recipe=recipe, parts=wanted)
+    assert build_stepper(config, small(), frames, torch.device("cpu")).parts == parts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import itertools
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from mfpnet.checkpoint import load_checkpoint
 from mfpnet.errors import MfpnetError
+from mfpnet.files import read_json
 from mfpnet.recipes import Recipe
 from mfpnet.suites import VARIANTS
 from mfpnet.train import TrainingStoppedError, train
@@ -86,13 +88,13 @@ def metrics(folder: Path) -> list[dict[str, Any]]:
 
 def at_loss(patch: pytest.MonkeyPatch, number: int, action: Callable[[Tensor], Tensor]) -> None:
     """Have `action` change the n-th loss that is computed, counted from 1."""
-    calls: list[int] = []
+    calls = itertools.count(1)
     compute = Objective.__call__
 
     def loss(objective: Objective, logits: Any, target: Tensor, images: Tensor) -> Tensor:
-        calls.append(1)
+        mine = next(calls)
         value = compute(objective, logits, target, images)
-        return action(value) if len(calls) == number else value
+        return action(value) if mine == number else value
 
     patch.setattr(Objective, "__call__", loss)
 
@@ -154,6 +156,18 @@ def test_without_average_and_accumulation(
     stop_at(SIMPLE, tmp_path / "stopped", number, monkeypatch)
     go(SIMPLE, tmp_path / "stopped", resume=True)
     assert_same_run(tmp_path / "stopped", tmp_path / "straight")
+
+
+def test_a_run_in_parts_goes_on_in_as_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C reaches whoever waits for the parts; whoever goes on does not choose their number."""
+    parted = dataclasses.replace(CONFIG, threads=2, parts=2)
+    straight, stopped = tmp_path / "straight", tmp_path / "stopped"
+    go(parted, straight)
+    assert read_json(straight / "result.json")["parts"] == 2
+    stop_at(parted, stopped, 5, monkeypatch)  # a part of the third step's or of the second's
+    go(dataclasses.replace(parted, parts=None), stopped, resume=True)
+    assert_same_run(stopped, straight)
+    assert read_json(stopped / "result.json")["parts"] == 2
 
 
 @pytest.mark.parametrize("number", [5, 8])

@@ -80,7 +80,7 @@ class Recipe:
         temperature: of the teachers' opinion, above 1 for softer ones.
         ema: decay of the averaged weights, 0 for none; the averaged ones are evaluated and saved.
         precise_bn: in the end measure the batch norms' statistics anew, on the training frames as
-            they are (`training.precise_bn`).
+            they are, or on crops that fit into all (`training.precise_bn`).
         loss_stride: the loss looks at every n-th row and column of the logits; 1 for all of them.
         precision: auto is bf16 on a GPU that has it, fp32 elsewhere.
     """

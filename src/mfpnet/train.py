@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -43,7 +44,7 @@ from mfpnet.training.session import (
 )
 from mfpnet.training.stepper import train_one_epoch
 from mfpnet.training.transfer import frozen_parts
-from mfpnet.variants import count_parameters
+from mfpnet.variants import Network, count_parameters
 from mfpnet.views.run_charts import training_curves
 from mfpnet.views.runlog import Bar, MetricsLog, format_seconds, progress_bar
 
@@ -170,7 +171,7 @@ def _close_epoch(run: Session) -> None:
 def _evaluate_if_due(run: Session) -> None:
     scored = not run.log.records or "miou" in run.log.records[-1]
     if run.watch and _is_evaluated(run) and not scored:
-        run.log.amend({"miou": _evaluate(run).scores.miou})
+        run.log.amend({"miou": _evaluate(run, _network(run)).scores.miou})
 
 
 def _is_due(run: Session) -> bool:
@@ -189,9 +190,9 @@ def _is_evaluated(run: Session) -> bool:
     return bool(due or left < config.evaluate_last) and left > 0
 
 
-def _evaluate(run: Session) -> Evaluation:
+def _evaluate(run: Session, network: Network) -> Evaluation:
     assert run.watch is not None
-    predictor = Predictor(run.final_network, device=str(run.device))
+    predictor = Predictor(network, device=str(run.device))
     title = f"evaluating {run.watch.name} {run.watch.split}"
     with progress_bar(run.console, title, len(run.watch)) as bar:
         return evaluate(predictor, run.watch, on_frame=lambda _: bar.advance())
@@ -217,12 +218,13 @@ def _foreign(config: RunConfig) -> str | None:
 
 
 def _finish(run: Session) -> dict[str, Any]:
-    network = run.final_network
-    if run.config.recipe.precise_bn:
-        _measure_statistics(run)
-    # Before the evaluation too: if that fails, the weights are there all the same.
+    # Before whatever can fail: the weights are there all the same.
+    checkpoint.save_weights(
+        run.folder / checkpoint.WEIGHTS_FILE, run.unwrapped(run.averaged), run.info
+    )
+    network = _network(run)
     checkpoint.save_weights(run.folder / checkpoint.WEIGHTS_FILE, network, run.info)
-    evaluation = _evaluate(run) if run.watch else None
+    evaluation = _evaluate(run, network) if run.watch else None
     if evaluation:
         network.info = with_scores(run.info, evaluation)
         run.log.amend({"miou": evaluation.scores.miou})
@@ -232,6 +234,7 @@ def _finish(run: Session) -> dict[str, Any]:
         "parameters": count_parameters(network),
         "frames": len(run.store),
         "steps": run.stepper.step,
+        "parts": run.stepper.parts,
         "seconds": round(sum(record["seconds"] for record in run.log.records), 1),
         "loss": run.log.records[-1]["loss"],
         "evaluation": evaluation.as_dict() if evaluation else None,
@@ -244,9 +247,14 @@ def _finish(run: Session) -> dict[str, Any]:
     return result
 
 
-def _measure_statistics(run: Session) -> None:
+def _network(run: Session) -> Network:
+    """What is evaluated and saved."""
+    if not run.config.recipe.precise_bn:
+        return run.unwrapped(run.averaged)
+    trained = copy.deepcopy(run.averaged)
+    network = run.unwrapped(trained)
+    kept = frozen_parts(network) if run.config.freeze else ()
     count = min(run.steps_per_epoch, MOST_BATCHES)
-    kept = frozen_parts(run.final_network) if run.config.freeze else ()
     with progress_bar(run.console, "measuring batch-norm statistics", count) as bar:
 
         def images() -> Iterator[Tensor]:
@@ -254,7 +262,8 @@ def _measure_statistics(run: Session) -> None:
                 yield batch
                 bar.advance()
 
-        measure_statistics(run.averaged, images(), kept=kept)
+        measure_statistics(trained, images(), kept=kept)
+    return network
 
 
 def _best_of_last(run: Session) -> dict[str, Any] | None:

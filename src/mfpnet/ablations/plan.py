@@ -88,6 +88,7 @@ def planned_runs(comparison: Comparison, names: Sequence[str]) -> Iterator[RunCo
                     seed=seed,
                     device=comparison.device,
                     threads=comparison.threads,
+                    parts=1,  # the same training for somebody else's network, and for any machine
                 )
 
 

@@ -111,7 +111,7 @@ class Trainee:
 
         def criterion(logits: Tensor, target: Tensor, _: Tensor) -> Tensor:
             loss = cross_entropy(logits, target, ignore_index=CLASSES)
-            if not self.setting.parted:
+            if self.stepper.parts == 1:
                 mark()
             return loss
 
@@ -138,8 +138,9 @@ class Trainee:
 
         None where it cannot be told from another one.
         """
-        names = PHASES[:1] if self.setting.parted else PHASES
-        totals = [0.0] * (2 if self.setting.parted else len(PHASES))
+        parted = self.stepper.parts > 1
+        names = PHASES[:1] if parted else PHASES
+        totals = [0.0] * (2 if parted else len(PHASES))
         for _ in range(steps):
             clock = clock_of(self.device)
             self.step(clock.mark)

@@ -154,6 +154,9 @@ class TrainOptions:
     """auto, cpu, cuda, ..."""
     threads: Count = None
     """CPU threads; PyTorch's choice when left out."""
+    parts: Count = None
+    """Learn from a batch in so many parts at once, each with threads and batch statistics of its
+    own; one for each thread, of four frames at least, when left out."""
     deterministic: Flag = False
     """Bit-exact on a GPU too, slower."""
     allow_overlap: Flag = False

@@ -31,7 +31,8 @@ def fitted(
 ) -> RunConfig:
     """The set-up with as many epochs as take so long on this machine, at least one.
 
-    A few steps with noise are timed; reading the frames and the evaluation come on top.
+    A few steps with noise are timed; reading the frames, measuring statistics and the evaluation
+    come on top.
 
     Args:
         config: the run's.
@@ -42,8 +43,9 @@ def fitted(
     """
     if config.threads:
         torch.set_num_threads(config.threads)
-    steps = 60 * minutes / step_seconds(config, labels, pixels)
     batch = min(config.recipe.batch_size, frames)
+    whole = replace(config, recipe=replace(config.recipe, batch_size=batch))
+    steps = 60 * minutes / step_seconds(whole, labels, pixels)
     epochs = int(steps / (frames // batch))
     return replace(config, recipe=with_epochs(config.recipe, frames, epochs))
 

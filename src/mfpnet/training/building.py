@@ -153,12 +153,18 @@ def build_stepper(
         loss_stride=recipe.loss_stride,
         frozen=frozen,
         compiled=config.compile,
-        # Somebody else's network may draw numbers or keep a state, which parts would race for.
-        parts=1 if is_foreign(config.variant) else count_parts(batch_size, device),
+        parts=_parts(config, batch_size, device),
         ema=EMA(model, recipe.ema) if recipe.ema else None,
         # On a GPU each check waits for all queued work.
         check_every=1 if device.type == "cpu" else 20,
     )
+
+
+def _parts(config: RunConfig, batch_size: int, device: torch.device) -> int:
+    if config.parts:
+        return min(config.parts, batch_size)
+    # Somebody else's network may draw numbers or keep a state, which parts would race for.
+    return 1 if is_foreign(config.variant) else count_parts(batch_size, device)
 
 
 def build_augmentation(config: RunConfig, store: FrameStore, *, whole: bool) -> Augmentation:

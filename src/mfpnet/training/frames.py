@@ -70,6 +70,12 @@ class FrameStore:
         return int(height), int(width)
 
     @property
+    def smallest(self) -> tuple[int, int]:
+        """(H, W) that fits into every frame."""
+        height, width = self.sizes.amin(dim=0).tolist()
+        return int(height), int(width)
+
+    @property
     def largest(self) -> tuple[int, int]:
         """(H, W) into which every frame fits."""
         height, width = self.sizes.amax(dim=0).tolist()

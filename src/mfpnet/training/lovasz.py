@@ -16,7 +16,7 @@ LEAST_ERROR = 1e-3
 def lovasz_softmax(logits: Tensor, target: Tensor, *, ignore_index: int) -> Tensor:
     """Lovasz-softmax (Berman et al. 2018): 1 - IoU, averaged over the classes of the target.
 
-    The pixels of the whole batch are taken together, as the mean IoU of a data set does.
+    The pixels of all frames are taken together, as the mean IoU of a data set does.
 
     Args:
         logits: (B, C, H, W), any float type; computed in float32.

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from threading import Barrier
 
 import torch
 from torch import Tensor, nn
@@ -30,59 +31,76 @@ def count_parts(batch_size: int, device: torch.device) -> int:
 
 
 class Replicas:
-    """A network and copies of it that share its weights, each with threads of its own.
+    """Copies of a network that share its weights, each with threads of its own.
 
     Args:
-        model: the network; what it learns and counts is the sum and the mean of all parts.
-        count: of parts, itself included; they share PyTorch's threads among them.
+        model: gets the sum of what the copies learn, and the mean of what their batch norms count.
+        count: of copies, among which PyTorch's threads are divided.
     """
 
     def __init__(self, model: nn.Module, count: int) -> None:
-        self.models = [model, *(_sharing_weights(model) for _ in range(count - 1))]
-        self._parameters = [list(each.parameters()) for each in self.models]
-        self._buffers = [_averaged_buffers(each) for each in self.models]
-        threads = max(1, torch.get_num_threads() // count)
-        # A thread that PyTorch's setting is made in has a setting of its own.
-        self._pool = ThreadPoolExecutor(count, "part", torch.set_num_threads, (threads,))
+        self.model, self.copies = model, [_sharing_weights(model) for _ in range(count)]
+        threads = torch.get_num_threads()
+        started = Barrier(count)
+        self._pool = ThreadPoolExecutor(count, "part", _with_threads, (threads // count, started))
+        wait([self._pool.submit(int) for _ in range(count)])
+        # What a thread sets for itself becomes the default of all that come later, too.
+        torch.set_num_threads(threads)
 
     def learn(self, work: Learn, images: Tensor, targets: Tensor) -> Tensor:
-        """Give each network its part of a batch; the first one ends with what all have learnt.
+        """Give each copy its part of a batch; the model ends with what all have learnt.
 
         Args:
-            work: called with each network and its part.
+            work: called with each copy and its part.
             images: (B, C, H, W), B at least the number of parts.
             targets: (B, H, W).
 
         Returns:
             The sum of the losses.
+
+        Raises:
+            Exception: the work's, of the first part that fails; the model has learnt nothing.
         """
         self._follow()
-        count = len(self.models)
-        parts = (images.tensor_split(count), targets.tensor_split(count))
-        losses = list(self._pool.map(work, self.models, *parts))
-        self._gather()
+        parts = (each.tensor_split(len(self.copies)) for each in (images, targets))
+        learning = [
+            self._pool.submit(work, *given) for given in zip(self.copies, *parts, strict=True)
+        ]
+        wait(learning)
+        try:
+            losses = [each.result() for each in learning]
+            self._gather()
+        finally:
+            for each in self.copies:
+                each.zero_grad(set_to_none=True)
         return torch.stack(losses).sum()
 
     def _follow(self) -> None:
-        first, *others = self.models
-        for other in others:
-            for ours, theirs in zip(first.modules(), other.modules(), strict=True):
+        for each in self.copies:
+            for ours, theirs in zip(self.model.modules(), each.modules(), strict=True):
                 theirs.training = ours.training
-        for buffers in self._buffers[1:]:
-            for mean, own in zip(self._buffers[0], buffers, strict=True):
+            for mean, own in zip(self.model.buffers(), each.buffers(), strict=True):
                 own.copy_(mean)
 
     @torch.no_grad()
     def _gather(self) -> None:
-        # Step by step to the mean, which leaves what is alike in all of them as it is.
-        for number, buffers in enumerate(self._buffers[1:], 2):
-            for mean, own in zip(self._buffers[0], buffers, strict=True):
-                mean.lerp_(own, 1 / number)
-        for parameters in self._parameters[1:]:
-            for ours, theirs in zip(self._parameters[0], parameters, strict=True):
+        for number, each in enumerate(self.copies, 1):
+            for mean, own in zip(self.model.buffers(), each.buffers(), strict=True):
+                if mean.is_floating_point():
+                    # Step by step to the mean, which leaves alone what is alike in all of them.
+                    mean.lerp_(own, 1 / number)
+                else:
+                    mean.copy_(own)  # a counter
+            for ours, theirs in zip(self.model.parameters(), each.parameters(), strict=True):
                 if theirs.grad is not None:
                     ours.grad = theirs.grad if ours.grad is None else ours.grad.add_(theirs.grad)
-                    theirs.grad = None
+
+
+def _with_threads(threads: int, started: Barrier) -> None:
+    """What a thread begins with: so many threads within operators, once all others are there."""
+    torch.get_num_threads()  # what takes the default, once, and would take it later
+    torch.set_num_threads(max(1, threads))
+    started.wait()
 
 
 def _sharing_weights(model: nn.Module) -> nn.Module:
@@ -92,8 +110,3 @@ def _sharing_weights(model: nn.Module) -> nn.Module:
         for each in model.parameters()
     }
     return copy.deepcopy(model, shared)
-
-
-def _averaged_buffers(model: nn.Module) -> list[Tensor]:
-    """Running statistics; counters are the same in all parts."""
-    return [each for each in model.buffers() if each.is_floating_point()]

@@ -41,6 +41,9 @@ class RunConfig:
         seed: of the weights, the order of the frames and the augmentation.
         device: auto, cpu, cuda, ...
         threads: CPU threads, None for PyTorch's choice.
+        parts: of a batch, each with threads, statistics and a loss of its own (see `replicas`);
+            None for as many as there are threads, of four frames at least, and whole batches of
+            somebody else's network or a compiled one. A run that goes on keeps its number.
         deterministic: bit-exact on a GPU too, at a cost; a CPU is with the same thread count.
         allow_overlap: evaluate on frames that are trained on.
         compile: train through `torch.compile`.
@@ -62,6 +65,7 @@ class RunConfig:
     seed: int = 0
     device: str = "auto"
     threads: int | None = None
+    parts: int | None = None
     deterministic: bool = False
     allow_overlap: bool = False
     compile: bool = False

@@ -101,10 +101,8 @@ class Session:
         ema = self.stepper.ema
         return ema.model if ema else self.stepper.model
 
-    @property
-    def final_network(self) -> Network:
-        """What is evaluated and saved."""
-        trained = self.averaged
+    def unwrapped(self, trained: nn.Module) -> Network:
+        """A network without what is for training only, with what travels with its weights."""
         wrapped = isinstance(trained, AuxiliaryHeads | InstanceTraining)
         network = trained.network if wrapped else trained
         assert isinstance(network, Network)
@@ -160,10 +158,12 @@ def augmented_batches(run: Session, epoch: int, first: int) -> Iterator[Batch]:
 def plain_batches(run: Session) -> Iterator[Batch]:
     """Batches of frames as they are but for mirroring, in the order of an epoch after the last.
 
-    Frames of several sizes are cropped as in the training: padding would count as a picture.
+    Of frames of several sizes they are crops that fit into each: padding would count as a picture.
     """
     recipe, store = run.config.recipe, run.store
-    crop = store.largest if bool((store.sizes == store.sizes[0]).all()) else recipe.crop_size
+    crop = store.smallest
+    if crop != store.largest:
+        crop = (min(crop[0], recipe.crop_size[0]), min(crop[1], recipe.crop_size[1]))
     raw = batches(store, run.batch_size, seed=run.config.seed, epoch=recipe.epochs)
     first = recipe.epochs * run.steps_per_epoch
     return _augmented(run, raw, Augmentation(crop, flip=recipe.flip), first)

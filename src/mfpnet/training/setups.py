@@ -167,6 +167,7 @@ def config_from_options(options: TrainOptions, base: Recipe | None = None) -> Ru
         seed=options.seed,
         device=options.device,
         threads=options.threads,
+        parts=options.parts,
         deterministic=options.deterministic,
         allow_overlap=options.allow_overlap,
         compile=options.compile,
@@ -240,7 +241,16 @@ def check_config(config: RunConfig) -> None:
         check_teacher(weights, labels.classes, frames)
     if config.evaluate_on:
         open_dataset(config.evaluate_on.read_as(frames))
-    choose_device(config.device)
+    _check_parts(config, choose_device(config.device).type)
+
+
+def _check_parts(config: RunConfig, device: str) -> None:
+    parts, batch_size = config.parts or 1, config.recipe.batch_size
+    if parts > batch_size:
+        raise MfpnetError(f"--parts is {parts}: a batch has {batch_size} frames.")
+    if parts > 1 and (config.compile or device != "cpu"):
+        what = "a compiled network" if config.compile else f"'{device}'"
+        raise MfpnetError(f"--parts is {parts}: {what} learns from whole batches, leave it out.")
 
 
 def _recipe(base: Recipe, options: TrainOptions) -> Recipe:

@@ -59,13 +59,16 @@ class Stepper:
         self.accumulate, self.dtype, self.check_every = accumulate, dtype, check_every
         self.loss_stride, self.frozen = loss_stride, frozen
         self._forward: Callable[..., Any] = torch.compile(model) if compiled else model
-        self.parts = 1 if compiled else parts
-        self._replicas = Replicas(model, parts) if self.parts > 1 else None
+        self._split(1 if compiled else parts)
         self.step = 0
         self._peaks = [group["lr"] for group in optimizer.param_groups]
         self._scaler = torch.amp.GradScaler(
             next(model.parameters()).device.type, enabled=dtype is torch.float16
         )
+
+    def _split(self, parts: int) -> None:
+        self.parts = parts
+        self._replicas = Replicas(self.model, parts) if parts > 1 else None
 
     @property
     def learning_rate(self) -> float:
@@ -180,6 +183,7 @@ class Stepper:
             "optimizer": self.optimizer.state_dict(),
             "scaler": self._scaler.state_dict(),
             "gradients": self._waiting_gradients(),
+            "parts": self.parts,
         }
 
     def _waiting_gradients(self) -> list[Tensor | None] | None:
@@ -205,6 +209,8 @@ class Stepper:
                 f"{' '.join(reason)}"
             ) from error
         self.step = int(state["step"])
+        if state.get("parts", 1) != self.parts:  # they decide the result, whatever the threads now
+            self._split(state.get("parts", 1))
 
     def _restore_gradients(self, gradients: list[Tensor | None] | None) -> None:
         parameters = list(self.model.parameters())
