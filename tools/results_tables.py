@@ -36,7 +36,8 @@ def names_of(ending: str) -> list[str]:
 
 def percent(value: float | None) -> str:
     """A share as a percentage."""
-    return "-" if value is None else f"{100 * value:.1f}"
+    # What rounds to nothing has no sign.
+    return "-" if value is None else f"{round(100 * value, 1) + 0.0:.1f}"
 
 
 def interval(limits: Iterable[float] | None) -> str:
