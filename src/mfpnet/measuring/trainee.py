@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mfpnet.exact_dilation import with_exact_dilation
 from mfpnet.training.losses import cross_entropy
 from mfpnet.training.optim import EMA, build_optimizer
 from mfpnet.training.replicas import count_parts
@@ -69,7 +70,8 @@ class Trainee:
         self.frames = torch.randint(0, 256, (2 * batch_size, 3, *size)).to(device, torch.uint8)
         self.targets = torch.randint(0, CLASSES, (2 * batch_size, *size)).to(device, torch.uint8)
         self.mean = torch.full((3,), 0.5, device=device)
-        self.stepper = self._stepper(create_model(variant, num_classes=CLASSES))
+        network = with_exact_dilation(create_model(variant, num_classes=CLASSES))
+        self.stepper = self._stepper(network)
 
     def _stepper(self, network: nn.Module) -> Stepper:
         setting = self.setting
