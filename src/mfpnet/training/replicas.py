@@ -1,8 +1,8 @@
-"""A batch in parts, each with a thread of its own: what makes several CPU cores worth having.
+"""A batch in parts, each with a thread of its own: what keeps several CPU cores at work.
 
-Threads within an operator pay where operators are large, and those of a small network are small:
-its training step takes two threads as long as one (docs/log.md). So copies of the network, with
-the weights in common, take their parts of a batch forward and backward side by side. As under
+Threads within an operator wait for each other at its end, which for the small ones of a small
+network takes as long as the work as soon as anything else runs on the machine (docs/log.md). So
+copies of the network, with the weights in common, go forward and backward side by side. As under
 PyTorch's `DistributedDataParallel` each part has its own loss and its own batch statistics;
 gradients are summed in the order of the parts, so that a run can be repeated bit for bit.
 """
