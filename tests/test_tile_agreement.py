@@ -76,19 +76,12 @@ def test_label_edges_are_no_more_frequent_on_tile_borders_than_elsewhere() -> No
     assert ratio > 3 * found.whole.ratio
 
 
-class SomeFrames(CamVid):
-    """Every 60th training frame, of all drives."""
-
-    def __init__(self, root: Path) -> None:
-        super().__init__(root, "train")
-        self.pairs = self.pairs[::60]
-
-
 def test_on_camvid_tiles_give_nearly_the_labels_of_whole_frames(camvid_root: Path) -> None:
     predictor = Predictor("mfpnet_fast_camvid", device="cpu", tile=(240, 320))
-    found = tile_agreement(predictor, SomeFrames(camvid_root))
+    # All of them: of seven frames the borders have three hundred edges, too few for a tenth.
+    found = tile_agreement(predictor, CamVid(camvid_root, "val"))
     assert found is not None
-    assert found.frames == 7
+    assert found.frames == 101
     assert found.agreement >= 0.97
     assert found
     assert found.seams.ratio is not None
