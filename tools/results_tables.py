@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mfpnet.views.benchmark_view import phase_shares
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = tuple(ROOT / page for page in ("README.md", "docs/results.md", "docs/own-data.md"))
 MARKED = re.compile(r"(<!-- table ([\w ]+) -->\n).*?(<!-- end \2 -->)", re.DOTALL)
@@ -154,10 +156,7 @@ def throughput() -> str:
             row["setting"],
             f"{row['images_per_second']:.2f}",
             f"{row['against_eager_fp32']:.2f}",
-            " / ".join(
-                "-" if row[f"{phase}_share"] is None else f"{100 * row[f'{phase}_share']:.0f}"
-                for phase in ("input", "forward", "backward")
-            ),
+            phase_shares(row),
         ]
         for row in record("training-throughput")["rows"]
     ]

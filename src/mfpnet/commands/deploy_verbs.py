@@ -255,6 +255,7 @@ def _train_in_turn(
 ) -> dict[str, Any]:
     """Training, setting by setting."""
     from mfpnet.measuring.throughput import EPOCH_FRAMES, EPOCHS, training_throughput
+    from mfpnet.views.benchmark_view import throughput_cells
 
     _check_for_training(options)
     record = training_throughput(
@@ -268,7 +269,7 @@ def _train_in_turn(
     )
     for (variant, batch_size), rows in groupby(record["rows"], itemgetter("variant", "batch_size")):
         say(f"{variant}, batch {batch_size}")
-        cells = [_throughput_cells(row) for row in rows]
+        cells = [throughput_cells(row) for row in rows]
         show_rows(cells, tuple(cells[0]))
     for fault in record["failed"]:
         warn("{variant}, batch {batch_size}, {setting}: {reason}".format(**fault))
@@ -285,17 +286,3 @@ def _check_for_training(options: given.BenchmarkOptions) -> None:
             raise MfpnetError(f"--{name.replace('_', '-')} is not for --training: leave it out.")
     if len(options.size) > 1:
         raise MfpnetError("--training takes one --size.")
-
-
-def _throughput_cells(row: dict[str, Any]) -> dict[str, str]:
-    shares = (row[f"{phase}_share"] for phase in ("input", "forward", "backward"))
-    cells = {
-        "setting": row["setting"],
-        "images/s": f"{row['images_per_second']:.2f}",
-        "input/forward/backward %": " / ".join(
-            "-" if share is None else f"{100 * share:.0f}" for share in shares
-        ),
-        "minutes": f"{row['minutes_estimated']:.0f}",
-    }
-    memory = row["peak_memory_mib"]
-    return cells if memory is None else cells | {"peak MiB": f"{memory:,}"}

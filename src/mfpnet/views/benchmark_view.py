@@ -235,3 +235,21 @@ def noise_warning(record: Record) -> str | None:
         f"than {100 * NOISY:.0f} %, those marked with !. These numbers are worthless: stop what "
         f"else runs, and measure again."
     )
+
+
+def throughput_cells(row: Record) -> dict[str, str]:
+    """A row of `training_throughput` as text; memory where it was measured."""
+    cells = {
+        "setting": row["setting"],
+        "images/s": f"{row['images_per_second']:.2f}",
+        "input/forward/backward %": phase_shares(row),
+        "minutes": f"{row['minutes_estimated']:.0f}",
+    }
+    memory = row["peak_memory_mib"]
+    return cells if memory is None else cells | {"peak MiB": f"{memory:,}"}
+
+
+def phase_shares(row: Record) -> str:
+    """`4 / 28 / 67`: input, forward and backward in %; a dash for what cannot be told."""
+    shares = (row[f"{phase}_share"] for phase in ("input", "forward", "backward"))
+    return " / ".join("-" if share is None else f"{100 * share:.0f}" for share in shares)
