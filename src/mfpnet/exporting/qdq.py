@@ -39,8 +39,9 @@ class Plan:
         pixels: height times width of each tensor that has them.
         kept: weights of the convolutions that stay in float32.
         fused: leave a convolution's sum in float until its activation is done, as OpenVINO's
-            kernels do. ONNX Runtime has 8-bit kernels only between pairs, so it needs one after
-            every operation.
+            kernels do, and let what is computed in float read what was never rounded: OpenVINO
+            has no kernel for a product of bytes and bfloat16. ONNX Runtime has 8-bit kernels only
+            between pairs, so it needs one after every operation.
     """
 
     spans: Mapping[str, Span]
@@ -56,7 +57,7 @@ def quantised(proto: ModelProto, plan: Plan) -> ModelProto:
     graph = Graph(proto if plan.fused else with_byte_input(proto, plan.kept))
     chosen = _chosen(graph, plan)
     grids = _grids(graph, chosen, _tensors(graph, chosen, plan), plan)
-    result = compacted(_rewritten(graph, chosen, grids))
+    result = compacted(_rewritten(graph, chosen, grids, plan))
     checker.check_model(result)
     return result
 
@@ -154,7 +155,7 @@ def _grids(graph: Graph, chosen: set[str], tensors: set[str], plan: Plan) -> dic
     return {name: grid(span) for name, span in spans.items()}
 
 
-def _rewritten(graph: Graph, chosen: set[str], grids: Mapping[str, Grid]) -> ModelProto:
+def _rewritten(graph: Graph, chosen: set[str], grids: Mapping[str, Grid], plan: Plan) -> ModelProto:
     from onnx import helper
 
     constants: dict[str, Array] = {}
@@ -162,7 +163,8 @@ def _rewritten(graph: Graph, chosen: set[str], grids: Mapping[str, Grid]) -> Mod
     for node in graph.nodes:
         if node.op_type == "Conv" and node.output[0] in chosen:
             nodes.append(_stored_weight(graph, node, constants))
-        node.input[:] = [f"{name}.read" if name in grids else name for name in node.input]
+        if not plan.fused or node.output[0] in chosen:
+            node.input[:] = [f"{name}.read" if name in grids else name for name in node.input]
         nodes.append(node)
         for name in grids.keys() & set(node.output):
             parts = [f"{name}.scale", f"{name}.zero"]
