@@ -50,6 +50,15 @@ def counting(num_classes):
 
 def frozen(num_classes):
     return nn.Identity()
+
+
+class Pooled(nn.Module):
+    def __init__(self, num_classes):
+        super().__init__()
+        self.head = nn.Sequential(nn.Conv2d(3, num_classes, 1), nn.BatchNorm2d(num_classes))
+
+    def forward(self, image):
+        return self.head(image.mean((2, 3), keepdim=True))  # the line that is named
 """
 SPEC = "toys:ToyNet"
 
@@ -149,6 +158,16 @@ def test_the_cause_and_its_place_are_kept() -> None:
     with pytest.raises(MfpnetError, match=r"toys\.py, line \d+\)") as caught:
         foreign_network("toys:failing", 5)
     assert isinstance(caught.value.__cause__, OSError)
+
+
+def test_a_failure_in_the_middle_of_a_batch_is_told_with_its_own_line() -> None:
+    line = 1 + TOYS[: TOYS.index("# the line")].count("\n")
+    with pytest.raises(MfpnetError) as caught:
+        foreign_network("toys:Pooled", 5)(IMAGE[:1])
+    text = str(caught.value)
+    assert text.startswith("toys:Pooled failed on a batch of shape (1, 3, 33, 48): ValueError: ")
+    assert text.endswith(f"toys.py, line {line})"), "not PyTorch's own"
+    assert isinstance(caught.value.__cause__, ValueError)
 
 
 def test_one_function_creates_ours_and_theirs() -> None:

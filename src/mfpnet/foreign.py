@@ -14,11 +14,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from mfpnet.errors import MfpnetError, unknown_name
 from mfpnet.info import ModelInfo
 from mfpnet.layers import resize, spatial_size
+
+_TORCH = str(Path(torch.__file__).parent)
 
 
 def is_foreign(name: str) -> bool:
@@ -75,9 +78,11 @@ class ForeignNetwork(nn.Module):
         """See the class. With a stride, (H, W) is divided by it, rounded up.
 
         Raises:
-            MfpnetError: the network returns something else, or another number of channels.
+            MfpnetError: the network fails, returns something else, or another number of channels.
         """
-        logits = _logits(self.network(image), self.spec)
+        # A compiler would have to follow the search for the error's place.
+        called = self.network if torch.compiler.is_compiling() else self._called
+        logits = _logits(called(image), self.spec)
         if logits.shape[1] != self.num_classes:
             raise MfpnetError(
                 f"{self.spec} returned {logits.shape[1]} channels for {self.num_classes} classes: "
@@ -85,6 +90,16 @@ class ForeignNetwork(nn.Module):
             )
         height, width = spatial_size(image)
         return resize(logits, (-(-height // stride), -(-width // stride)))
+
+    def _called(self, image: Tensor) -> object:
+        try:
+            return self.network(image)
+        except MfpnetError:
+            raise
+        except Exception as error:  # somebody else's code can raise anything
+            raise MfpnetError(
+                f"{self.spec} failed on a batch of shape {tuple(image.shape)}: {_told(error)}"
+            ) from error
 
 
 def foreign_network(spec: str, num_classes: int, in_channels: int = 3) -> ForeignNetwork:
@@ -199,5 +214,8 @@ def _told(error: Exception) -> str:
     """An error in somebody else's code with the place where it came up."""
     if isinstance(error, SyntaxError):  # its text names the place
         return f"SyntaxError: {error}"
-    frame = traceback.extract_tb(error.__traceback__)[-1]
+    frames = traceback.extract_tb(error.__traceback__)
+    # Inside PyTorch the place says nothing: the line that called it does.
+    own = [each for each in frames if not each.filename.startswith(_TORCH)]
+    frame = (own or frames)[-1]
     return f"{type(error).__name__}: {error} ({frame.filename}, line {frame.lineno})"
