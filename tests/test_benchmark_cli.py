@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mfpnet.cli import main, parse
+from mfpnet.errors import MfpnetError
 from mfpnet.options.deploy import BenchmarkOptions
 from samples import small_and_fast
 
@@ -78,6 +79,26 @@ def test_the_way_of_a_picture_of_ones_own(tmp_path: Path) -> None:
     assert mfpnet(*SMALL, *QUICK, *pictures) == 0
     record = json.loads(Path("record.json").read_text("utf-8"))
     assert record["comparisons"][0]["rows"][0]["end_to_end"]["median_ms"] > 0
+
+
+def test_a_picture_that_is_none_is_known_before_anything_is_timed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("bad.jpg").write_text("no picture")
+    assert mfpnet(*SMALL, *QUICK, "--end-to-end", "bad.jpg") == 2
+    told = capsys.readouterr().err
+    assert "'bad.jpg'" in told
+    assert "what the machine can do" not in told
+
+
+def test_a_record_is_written_before_it_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(record: object, path: Path) -> None:
+        raise MfpnetError("the disk is full")
+
+    monkeypatch.setattr("mfpnet.commands.benchmark_verb.latency_bars", fails)
+    extras = ("--model-only", "--picture", "bars.svg", "--json", "record.json")
+    assert mfpnet(*SMALL, *QUICK, *extras) == 2
+    assert json.loads(Path("record.json").read_text("utf-8"))["comparisons"][0]["rows"]
 
 
 def test_names_come_before_or_after_the_options() -> None:

@@ -142,9 +142,9 @@ def test_what_could_not_be_saved_is_refused_at_once(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("scales", [("0",), ("1", "-1"), ("nan",)])
+@pytest.mark.parametrize("scales", [("0",), ("1", "-1"), ("nan",), ("100",)])
 def test_bad_scales_are_refused(
     weights: Path, capsys: pytest.CaptureFixture[str], scales: tuple[str, ...]
 ) -> None:
     text = complaint(capsys, weights, "--scales", *scales)
-    assert "give one or more numbers above 0, as in --scales 0.75 1 1.25" in text
+    assert "give one or more numbers above 0 and up to 4, as in --scales 0.75 1 1.25" in text

@@ -52,6 +52,12 @@ def test_a_file_and_its_report(here: Path, capsys: pytest.CaptureFixture[str]) -
     [
         (("--size", "31x64"), "--size is '31x64': at least 32x32."),
         (("--size", "0x64"), "--size is '0x64': write height x width, as in 360x480."),
+        (
+            ("--size", "99999x99999"),
+            "size 99999x99999 is too large: at most 67 megapixels, since a file takes the whole "
+            "picture at once. Larger ones go in tiles (mfpnet predict --tile).",
+        ),
+        (("--json", "net.safetensors/a.json"), "cannot write 'net.safetensors/a.json'"),
         (("--size", "any"), "--size is 'any': write height x width, as in 360x480, or dynamic."),
         (("--out", "a.tflite"), "change the name, or give --format litert, which writes .tflite."),
         (("--out", "net"), "files of format onnx end in .onnx: change the name."),
@@ -68,6 +74,16 @@ def test_misuse(
     assert export("net.safetensors", *arguments) == 2
     assert text in capsys.readouterr().err
     assert [path.name for path in here.iterdir()] == ["net.safetensors"]
+
+
+def test_a_file_is_called_after_the_folder_of_its_run(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "run").mkdir()
+    (here / "net.safetensors").rename(here / "run" / "weights.safetensors")
+    monkeypatch.chdir(here / "run")
+    assert export(".") == 0
+    assert (here / "run" / "run-64x96-fp32.onnx").is_file()
 
 
 def test_no_such_weights(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

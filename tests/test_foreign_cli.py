@@ -191,6 +191,7 @@ def test_a_config_is_used_with_its_model(run: Path, capsys: pytest.CaptureFixtur
 )
 def test_slip_is_explained(line: str, expected: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert expected in complaint(capsys, *TRAIN, "--out", "slip", *line.split())
+    assert not Path("slip").exists()
 
 
 def test_training_starts_from_weights_of_the_same_network(run: Path) -> None:

@@ -40,6 +40,10 @@ def test_text_and_back(size: tuple[int, int] | None) -> None:
         ({"info": INFO.as_dict() | {"classes": 5}}, "classes is 5"),
         ({"info": INFO.as_dict() | {"classes": [0, 1]}}, "classes is (0, 1)"),
         ({"info": INFO.as_dict() | {"palette": [[1, 2, 3]]}}, "palette is ((1, 2, 3),)"),
+        (
+            {"info": INFO.as_dict() | {"palette": [[300, 2, 3]] * len(INFO.classes)}},
+            "palette is ((300, 2, 3)",
+        ),
         ({"info": INFO.as_dict() | {"mean": ["a", "b", "c"]}}, "mean is ('a', 'b', 'c')"),
         ({"info": INFO.as_dict() | {"std": [0.5]}}, "std is (0.5,)"),
         ({"info": INFO.as_dict() | {"std": [0.5, 0, 0.5]}}, "std is (0.5, 0, 0.5)"),

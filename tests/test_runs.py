@@ -9,7 +9,7 @@ import yaml
 
 from mfpnet.data.source import DataSource
 from mfpnet.errors import MfpnetError
-from mfpnet.known_recipes import RECIPES, get_recipe
+from mfpnet.known_recipes import RECIPES, get_recipe, told_recipe
 from mfpnet.recipes import Recipe
 from mfpnet.training.runs import RunConfig, changed_recipe, read_config, write_config
 
@@ -205,3 +205,13 @@ def test_a_slip_in_a_changed_value_is_explained(setting: str, expected: str) -> 
 def test_teachers_are_a_list_of_names(path: Path, teachers: object) -> None:
     with pytest.raises(MfpnetError, match=r"teachers is .*, which is no"):
         read_config(altered(path, None, teachers=teachers))
+
+
+def test_a_recipe_is_told_with_what_was_changed_of_it() -> None:
+    recipe = get_recipe("camvid_full")
+    assert told_recipe("camvid_full", recipe) == "camvid_full"
+    changed = dataclasses.replace(recipe, epochs=7, class_mix=0.5, crop_size=(96, 128), flip=False)
+    assert told_recipe("camvid_full", changed) == (
+        "camvid_full, crop_size=96x128, flip=False, class_mix=0.5"
+    )
+    assert told_recipe("custom", changed) == "custom"

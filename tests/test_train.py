@@ -127,6 +127,7 @@ def test_evaluating_on_training_frames_is_refused_unless_allowed(tmp_path: Path)
     config = dataclasses.replace(with_recipe(epochs=1), evaluate_on=watch)
     with pytest.raises(MfpnetError, match=r"2 of 2 frames.*--allow-overlap"):
         train(config, tmp_path / "a", console=quiet())
+    assert not list(tmp_path.iterdir()), "nothing that looks like a run to go on with"
     allowed = dataclasses.replace(config, allow_overlap=True)
     assert train(allowed, tmp_path / "a", console=quiet())["evaluation"]["frames"] == 2
 
@@ -159,6 +160,12 @@ def test_weights_to_start_from_are_used(tmp_path: Path) -> None:
     trained = load_model(tmp_path / "run")
     assert trained.info is not None
     assert trained.info.started_from == "w.safetensors"
+    scored = dataclasses.replace(INFO, score=0.612, score_on="camvid test")
+    save_weights(tmp_path / "w.safetensors", model, scored)
+    train(config, tmp_path / "again", console=quiet())
+    started = load_model(tmp_path / "again").info
+    assert started is not None
+    assert started.started_from == "w.safetensors (61.2 % on camvid test)"
     learnt = trained.get_parameter("classifier.weight")
     torch.testing.assert_close(learnt, model.get_parameter("classifier.weight"))
 

@@ -15,6 +15,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mfpnet.info import frozen
+from mfpnet.known_recipes import told_recipe
+from mfpnet.recipes import Recipe
 from mfpnet.views.benchmark_view import phase_shares
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -69,7 +72,10 @@ def _score_row(name: str, run: Record, test: Record) -> list[str]:
     config, where = run["config"], run["environment"]
     recipe = config["recipe"]
     threads = "one CPU thread" if where["threads"] == 1 else f"{where['threads']} CPU threads"
-    how = [f"`{config['recipe_name']}`", f"{recipe['epochs']} epochs", where["gpu"] or threads]
+    values = Recipe(**{name: frozen(value) for name, value in recipe.items()})
+    name_and_changes = told_recipe(config["recipe_name"], values).split(", ")
+    how = [*(f"`{each}`" for each in name_and_changes), f"{recipe['epochs']} epochs"]
+    how.append(where["gpu"] or threads)
     how.append(f"{run['seconds'] / 60:.0f} minutes")
     if config.get("init"):
         how.append("from weights of an earlier run")

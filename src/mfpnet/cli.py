@@ -93,7 +93,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(options: Any) -> int:
-    from mfpnet.commands import ablate_verb, data_verbs, deploy_verbs, inspect_verbs, verbs
+    from mfpnet.commands import (
+        ablate_verb,
+        benchmark_verb,
+        data_verbs,
+        export_verb,
+        inspect_verbs,
+        verbs,
+    )
+    from mfpnet.commands.recorded import recorded
 
     verbs_of: dict[type, Callable[[Any], int]] = {
         InfoOptions: verbs.info,
@@ -101,8 +109,8 @@ def _run(options: Any) -> int:
         EvaluateOptions: verbs.evaluate,
         PredictOptions: verbs.predict,
         AblateOptions: ablate_verb.ablate,
-        BenchmarkOptions: deploy_verbs.benchmark,
-        ExportOptions: deploy_verbs.export,
+        BenchmarkOptions: benchmark_verb.benchmark,
+        ExportOptions: export_verb.export,
         StudyOptions: inspect_verbs.inspect,
         InspectOptions: data_verbs.inspect,
         CheckOptions: data_verbs.check,
@@ -111,4 +119,4 @@ def _run(options: Any) -> int:
         DemoOptions: verbs.demo,
     }
     chosen = options.action if isinstance(options, DataOptions) else options
-    return verbs_of[type(chosen)](chosen)
+    return recorded(verbs_of[type(chosen)], chosen)

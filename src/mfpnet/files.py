@@ -138,13 +138,15 @@ def write_json(path: Path, data: object) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Make sure, before minutes of work, that a file can be written; one that is there stays.
+    """Make sure, before minutes of work, that a file can be written; nothing is changed.
 
     Raises:
         MfpnetError: as :func:`atomic_path`.
     """
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".mfpnet-{secrets.token_hex(6)}")
+    # pathlib would raise where a folder may not be looked into.
+    missing = [parent for parent in target.parents if not os.path.exists(parent)]  # noqa: PTH110
     try:
         _check_replaceable(path, target)
         _create(temporary)
@@ -152,6 +154,9 @@ def check_writable(path: Path) -> None:
         raise _not_written(path, error) from error
     finally:
         _remove(temporary)
+        for parent in missing:  # the nearest first
+            with suppress(OSError):
+                parent.rmdir()
 
 
 def read_json(path: Path) -> Any:

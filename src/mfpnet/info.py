@@ -102,6 +102,7 @@ _FITS: dict[str, Callable[[ModelInfo], bool]] = {
         isinstance(info.palette, tuple)
         and len(info.palette) == len(info.classes)
         and all(_numbers(colour, 3, int) for colour in info.palette)
+        and all(0 <= value <= 255 for colour in info.palette for value in colour)
     ),
     "mean": lambda info: isinstance(info.mean, tuple) and _numbers(info.mean, len(info.mean)),
     "std": lambda info: _numbers(info.std, len(info.mean)) and all(info.std),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from mfpnet.comparison_recipes import ABLATION, QUICK, SHORT
 from mfpnet.errors import unknown_name
@@ -258,3 +258,19 @@ def get_recipe(name: str) -> Recipe:
     if name not in RECIPES:
         raise unknown_name("recipe", name, RECIPES)
     return RECIPES[name]
+
+
+def told_recipe(name: str, recipe: Recipe) -> str:
+    """A recipe's name and what was changed of it, epochs aside: `camvid_full, class_mix=0.5`."""
+    if name not in RECIPES:
+        return name
+    named = asdict(RECIPES[name])
+    changed = {k: v for k, v in asdict(recipe).items() if k != "epochs" and v != named[k]}
+    return ", ".join([name, *(f"{key}={_typed(value)}" for key, value in changed.items())])
+
+
+def _typed(value: object) -> str:
+    """A value as one would type it behind --set."""
+    if isinstance(value, tuple):
+        return "x".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)

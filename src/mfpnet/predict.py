@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 # Four halvings leave less than two pixels of anything smaller.
 MIN_SIDE = 32
+# Beyond, a view has sixteen times the pixels, and shows nothing more.
+LARGEST_SCALE = 4
 
 
 class Predictor:
@@ -265,10 +267,10 @@ def _named(options: dict[str, bool]) -> str:
 
 
 def _checked_scales(scales: Sequence[float]) -> tuple[float, ...]:
-    if not scales or not all(scale > 0 and math.isfinite(scale) for scale in scales):
+    if not scales or not all(0 < scale <= LARGEST_SCALE for scale in scales):
         raise MfpnetError(
-            f"scales are ({', '.join(map(str, scales))}): give one or more numbers above 0, as in "
-            f"--scales 0.75 1 1.25."
+            f"scales are ({', '.join(map(str, scales))}): give one or more numbers above 0 and up "
+            f"to {LARGEST_SCALE}, as in --scales 0.75 1 1.25."
         )
     return tuple(float(scale) for scale in scales)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import shutil
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -19,7 +21,8 @@ from mfpnet.checkpoint import CHECKPOINT_FILE
 from mfpnet.device import used_device
 from mfpnet.errors import MfpnetError
 from mfpnet.evaluate import Evaluation, evaluate, with_scores
-from mfpnet.files import write_json
+from mfpnet.files import check_writable, write_json
+from mfpnet.folders.folder import PLAN
 from mfpnet.foreign import is_foreign
 from mfpnet.predict import Predictor
 from mfpnet.records import environment
@@ -46,7 +49,7 @@ from mfpnet.training.stepper import train_one_epoch
 from mfpnet.training.transfer import frozen_parts
 from mfpnet.variants import Network, count_parameters
 from mfpnet.views.run_charts import training_curves
-from mfpnet.views.runlog import Bar, MetricsLog, format_seconds, progress_bar
+from mfpnet.views.runlog import METRICS_FILE, Bar, MetricsLog, format_seconds, progress_bar
 
 RESULT_FILE = "result.json"
 CURVES_FILE = "curves.png"
@@ -85,12 +88,18 @@ def train(
     console = console or Console(stderr=True)
     if config.threads:
         torch.set_num_threads(config.threads)
-    _prepare_folder(folder, config, resume)
+    if not resume:
+        if (folder / CHECKPOINT_FILE).exists():
+            raise used_folder(folder, _foreign(config))
+        check_writable(folder / CONFIG_FILE)
+    is_new = not (folder / CONFIG_FILE).exists()
     try:
         with catch_stop(lambda: console.print("stopping after this step ...")) as stop:
             run = open_session(config, folder, console, stop, resume=resume)
             if resume:
                 restore(run)
+            else:
+                write_config(folder / CONFIG_FILE, config)
             run.log = MetricsLog(folder, keep_epochs=run.epoch, tensorboard=config.tensorboard)
             if resume and run.stepper.step == run.epoch * run.steps_per_epoch:
                 _evaluate_if_due(run)  # the last sitting may have ended in the middle of it
@@ -99,14 +108,19 @@ def train(
         return _finish(run)
     except KeyboardInterrupt as error:  # the second Ctrl-C, or one outside the steps
         raise TrainingStoppedError(_how_to_go_on(folder, config)) from error
+    finally:
+        if is_new and not (folder / CHECKPOINT_FILE).exists():
+            _remove_traces(folder, config)
 
 
-def _prepare_folder(folder: Path, config: RunConfig, resume: bool) -> None:
-    if resume:
-        return
-    if (folder / CHECKPOINT_FILE).exists():
-        raise used_folder(folder, _foreign(config))
-    write_config(folder / CONFIG_FILE, config)
+def _remove_traces(folder: Path, config: RunConfig) -> None:
+    """A run that ended before its first checkpoint must not look like one that can be resumed."""
+    for name in (CONFIG_FILE, METRICS_FILE):
+        (folder / name).unlink(missing_ok=True)
+    if config.data.plan == str((folder / PLAN).absolute()):
+        shutil.rmtree(folder / PLAN, ignore_errors=True)
+    with suppress(OSError):  # what else is there is not the run's
+        folder.rmdir()
 
 
 def _train_epoch(run: Session) -> None:

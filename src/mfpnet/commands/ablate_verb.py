@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from mfpnet.errors import MfpnetError
-from mfpnet.files import check_writable
 from mfpnet.known_recipes import get_recipe
 from mfpnet.options.ablate import AblateOptions
 from mfpnet.options.data import DataChoice
@@ -31,8 +30,6 @@ def ablate(options: AblateOptions) -> int:
     check_at_least(1, threads=options.threads)
     if options.picture:
         check_drawable(options.picture)
-    if options.json_file:
-        check_writable(options.json_file)
     _check_seeds(options.seeds, "--seeds")
     _check_seeds(options.baseline_seeds, "--baseline-seeds")
     if options.variant != AblateOptions.variant and not baseline_of(options.suite, options.variant):

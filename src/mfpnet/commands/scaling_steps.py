@@ -14,7 +14,6 @@ from mfpnet.measuring.scaling import SCALED, Sweep, scaling
 from mfpnet.measuring.subjects import subjects_of
 from mfpnet.options.deploy import BenchmarkOptions
 from mfpnet.views.benchmark_view import number
-from mfpnet.views.scaling_chart import scaling_picture
 from mfpnet.views.show import announce, counted, progress, say, show_rows, warn
 
 _UNUSED = (
@@ -61,9 +60,6 @@ def scale(options: BenchmarkOptions, sizes: Sequence[tuple[int, int]]) -> dict[s
     )
     progress("")
     show_scaling(record)
-    if options.picture:
-        scaling_picture(record, options.picture)
-        say(f"latency and memory: {options.picture}")
     return record
 
 

@@ -20,6 +20,7 @@ from mfpnet.evaluating.maps import error_maps, label_maps
 from mfpnet.evaluating.reliability import calibrate, network_runs
 from mfpnet.evaluating.submission import OFFICIAL_SIZE, AddLabels, submission, submittable
 from mfpnet.evaluating.tile_agreement import tile_agreement
+from mfpnet.files import check_writable
 from mfpnet.options.evaluate import EvaluateOptions
 from mfpnet.options.verbs import parse_tile
 from mfpnet.pixels.pictures import write_png
@@ -28,6 +29,7 @@ from mfpnet.records import environment
 from mfpnet.runtimes.backends import is_exported
 from mfpnet.sources import open_dataset
 from mfpnet.training.settled import evaluated_source
+from mfpnet.views.canvas import check_drawable
 from mfpnet.views.reliability_chart import reliability_picture
 from mfpnet.views.run_charts import confusion_picture, iou_bars
 from mfpnet.views.runlog import progress_bar
@@ -253,6 +255,8 @@ def _check_files(options: EvaluateOptions) -> None:
         if path and path.suffix.lower() not in suffixes:
             ending = " or ".join(suffixes)
             raise MfpnetError(f"--{name} is '{path}': give a name that ends in {ending}.")
+        if path:
+            (check_drawable if suffixes is CHART else check_writable)(path)
 
 
 def _source(options: EvaluateOptions) -> DataSource:

@@ -55,7 +55,7 @@ def evaluate(options: EvaluateOptions) -> int:
         return 0
     scored = score(options)
     show_scores(scored.record)
-    _write(options.json_file, scored.record)  # first: a chart can fail for want of matplotlib
+    _write(options.json_file, scored.record)  # first: drawing can fail
     save(scored)
     draw(scored)
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -42,6 +43,8 @@ _WRITERS: dict[str, Callable[[Path, Deployed, Manifest, int], None]] = {
     "litert": write_litert,
     "executorch": write_executorch,
 }
+# A whole picture's features have to fit into memory when the file is checked.
+_MOST_PIXELS = 1 << 26
 # Formats for one size in float32, whose packages are rarely here, and what writes each.
 _APART = {"litert": "litert_torch", "executorch": "executorch"}
 
@@ -113,6 +116,12 @@ def check_target(
         )
     if size is not None and min(size) < SIDES[0]:
         raise MfpnetError(f"size {size[0]}x{size[1]} is too small: at least 32x32.")
+    if size is not None and math.prod(size) > _MOST_PIXELS:
+        raise MfpnetError(
+            f"size {size[0]}x{size[1]} is too large: at most {_MOST_PIXELS / 1e6:.0f} megapixels, "
+            f"since a file takes the whole picture at once. Larger ones go in tiles "
+            f"(mfpnet predict --tile)."
+        )
     if batch < 1:
         raise MfpnetError(f"batch is {batch}: at least 1.")
 

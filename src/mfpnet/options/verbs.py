@@ -41,6 +41,18 @@ def parse_size(text: str, option: str) -> tuple[int, int]:
     return int(parts[0]), int(parts[1])
 
 
+def parse_picture_size(text: str) -> tuple[int, int]:
+    """`--size` as (H, W) that the network can take.
+
+    Raises:
+        MfpnetError: another form, or too small.
+    """
+    size = parse_size(text, "--size")
+    if min(size) < 32:
+        raise MfpnetError(f"--size is '{text}': at least 32x32.")
+    return size
+
+
 def parse_tile(tile: str | None, overlap: int | None) -> tuple[int, int] | None:
     """The (H, W) of `--tile`, None without it.
 

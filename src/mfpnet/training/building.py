@@ -16,6 +16,7 @@ from mfpnet.device import autocast_dtype
 from mfpnet.exact_dilation import with_exact_dilation
 from mfpnet.foreign import is_foreign
 from mfpnet.info import ModelInfo
+from mfpnet.known_recipes import told_recipe
 from mfpnet.labels import LabelSet
 from mfpnet.model import MFPNet
 from mfpnet.sources import open_dataset, open_joined
@@ -31,6 +32,7 @@ from mfpnet.training.transfer import frozen_parts, start_from
 from mfpnet.transforms import Augmentation
 from mfpnet.variants import create_network
 from mfpnet.views.runlog import progress_bar
+from mfpnet.views.show import percent
 
 
 def read_data(
@@ -185,9 +187,16 @@ def build_augmentation(config: RunConfig, store: FrameStore, *, whole: bool) -> 
     )
 
 
+def _told_source(weights: str) -> str:
+    """What weights are called, and their score: the bundled ones have had one name many times."""
+    info, name = read_info(weights), source_name(weights)
+    return f"{name} ({percent(info.score)} % on {info.score_on})" if info.score else name
+
+
 def build_info(config: RunConfig, store: FrameStore, *, resume: bool = False) -> ModelInfo:
     """What will travel with the weights; of a run that goes on it is in the checkpoint."""
     learnt_from = [] if resume else [*([config.init] if config.init else []), *config.teachers]
+    called = source_name if resume else _told_source
     licences = [read_info(weights).licence for weights in learnt_from]
     sources = (config.data, *config.extra)
     data = "+".join(source.title for source in sources)
@@ -204,9 +213,9 @@ def build_info(config: RunConfig, store: FrameStore, *, resume: bool = False) ->
         input_size=store.size,
         data=data,
         split=", ".join(dict.fromkeys(source.split for source in sources)),
-        recipe=config.recipe_name,
+        recipe=told_recipe(config.recipe_name, config.recipe),
         epochs=config.recipe.epochs,
-        started_from=source_name(config.init) if config.init else "",
-        taught_by=tuple(map(source_name, config.teachers)),
+        started_from=called(config.init) if config.init else "",
+        taught_by=tuple(map(called, config.teachers)),
         licence=licence_of(data, licences),
     )

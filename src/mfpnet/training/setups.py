@@ -89,6 +89,19 @@ def check_exportable(weights: str) -> None:
         )
 
 
+def check_weights(weights: str, option: str) -> None:
+    """Refuse an exported file where a training would read weights.
+
+    Raises:
+        MfpnetError: it is one.
+    """
+    if is_exported(weights):
+        raise MfpnetError(
+            f"{option} is {weights}, an exported file, and takes weights: give those that it was "
+            f"made from."
+        )
+
+
 def check_calibration(trained_on: str, choice: DataChoice) -> None:
     """Refuse to fit int8 to pictures that the network was not trained on.
 
@@ -231,6 +244,7 @@ def check_config(config: RunConfig) -> None:
         config.variant, labels.num_classes, frames.channels, instances=config.instances
     )
     if config.init:
+        check_weights(config.init, "--init")
         start_from(config.init, network, labels)
     if config.freeze and not (config.init and frozen_parts(network)):
         raise MfpnetError(
@@ -238,6 +252,7 @@ def check_config(config: RunConfig) -> None:
             f"give --init too, or leave it out."
         )
     for weights in config.teachers:
+        check_weights(weights, "--teacher")
         check_teacher(weights, labels.classes, frames)
     if config.evaluate_on:
         open_dataset(config.evaluate_on.read_as(frames))

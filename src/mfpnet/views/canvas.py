@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from mfpnet.errors import MfpnetError, missing_extra
-from mfpnet.files import atomic_path
+from mfpnet.files import atomic_path, check_writable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,9 +54,10 @@ def check_drawable(path: Path) -> None:
     """Make sure, before minutes of work, that a chart can be drawn as this file.
 
     Raises:
-        MfpnetError: matplotlib is missing, or the suffix is unknown.
+        MfpnetError: matplotlib is missing, the suffix is unknown, or the file cannot be written.
     """
     _kind(new_figure(1, 1), path)
+    check_writable(path)
 
 
 def _kind(figure: Figure, path: Path) -> str:

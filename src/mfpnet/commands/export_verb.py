@@ -1,14 +1,7 @@
-"""What each verb of deployment does with its options: call the function of its name, print it."""
+"""`mfpnet export`: what is written, and what is told of the check."""
 
 from __future__ import annotations
 
-import json
-import os
-import sys
-from collections.abc import Sequence
-from contextlib import redirect_stdout
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,54 +9,16 @@ from mfpnet.commands.exports import fitted_sources, scored_source, taken_pixels,
 from mfpnet.errors import MfpnetError
 from mfpnet.files import write_json
 from mfpnet.info import ModelInfo
-from mfpnet.options import deploy as given
-from mfpnet.options.verbs import check_at_least, parse_size
+from mfpnet.options.deploy import ExportOptions
+from mfpnet.options.verbs import check_at_least, parse_picture_size
 from mfpnet.training.setups import check_exportable
-from mfpnet.views.show import announce, counted, percent, progress, say, show_rows, warn
+from mfpnet.views.show import counted, percent, progress, say, show_rows
 
 if TYPE_CHECKING:
     from mfpnet.variants import Network
 
 
-# Of a benchmark's pictures where neither the user nor a file names one.
-_SIZES = ((360, 480),)
-
-
-def benchmark(options: given.BenchmarkOptions) -> int:
-    """`mfpnet benchmark`."""
-    smallest = min(options.batch_size, default=None)
-    check_at_least(1, batch_size=smallest, rounds=options.rounds, threads=options.threads)
-    sizes = [_checked_size(text) for text in options.size]
-    if options.json_file == Path("-"):
-        with redirect_stdout(sys.stderr):
-            record = _measured(options, sizes)
-        say(json.dumps(record, ensure_ascii=False))
-        return 0
-    record = _measured(options, sizes)
-    if options.json_file:
-        write_json(options.json_file, record)
-    return 0
-
-
-def _measured(options: given.BenchmarkOptions, sizes: Sequence[tuple[int, int]]) -> dict[str, Any]:
-    """The record, shown as well."""
-    if options.training:
-        return _train_in_turn(options, sizes or _SIZES)
-    if options.scaling:
-        from mfpnet.commands.scaling_steps import scale
-
-        return scale(options, sizes)
-    return _run_in_turn(options, sizes)
-
-
-def _checked_size(text: str) -> tuple[int, int]:
-    size = parse_size(text, "--size")
-    if min(size) < 32:
-        raise MfpnetError(f"--size is '{text}': at least 32x32.")
-    return size
-
-
-def export(options: given.ExportOptions) -> int:
+def export(options: ExportOptions) -> int:
     """`mfpnet export`."""
     check_exportable(options.weights)
     check_at_least(1, batch=options.batch, threads=options.threads)
@@ -85,7 +40,7 @@ def export(options: given.ExportOptions) -> int:
 
 
 def _exported(
-    options: given.ExportOptions, network: Network, path: Path, size: tuple[int, int] | None
+    options: ExportOptions, network: Network, path: Path, size: tuple[int, int] | None
 ) -> dict[str, Any]:
     """A file whose numbers are the network's."""
     from mfpnet.export import export
@@ -109,7 +64,7 @@ def _exported(
 
 
 def _quantised(
-    options: given.ExportOptions, network: Network, path: Path, size: tuple[int, int] | None
+    options: ExportOptions, network: Network, path: Path, size: tuple[int, int] | None
 ) -> dict[str, Any]:
     """An int8 file, whose score is the network's or nearly so."""
     from mfpnet.exporting.deployed import info_of
@@ -163,10 +118,10 @@ def _export_size(text: str | None, info: ModelInfo) -> tuple[int, int] | None:
         return info.input_size
     if "x" not in text.lower():
         raise MfpnetError(f"--size is '{text}': write height x width, as in 360x480, or dynamic.")
-    return _checked_size(text)
+    return parse_picture_size(text)
 
 
-def _file_name(options: given.ExportOptions, size: tuple[int, int] | None) -> str:
+def _file_name(options: ExportOptions, size: tuple[int, int] | None) -> str:
     """What tells the files of one network apart, the usual left out."""
     weights = Path(options.weights)
     sides = "dynamic" if size is None else f"{size[0]}x{size[1]}"
@@ -176,7 +131,8 @@ def _file_name(options: given.ExportOptions, size: tuple[int, int] | None) -> st
         f"batch{options.batch}": options.batch > 1,
     }
     told = [part for part, found in unusual.items() if found]
-    name = weights.name if weights.is_dir() else weights.name.removesuffix(".safetensors")
+    # A run's folder can be named `.`, which has no name before it is looked up.
+    name = weights.resolve().name if weights.is_dir() else weights.name.removesuffix(".safetensors")
     return "-".join([name, sides, options.precision, *told])
 
 
@@ -205,84 +161,3 @@ def _show_export(report: dict[str, Any]) -> None:
 
 def _difference(value: float | None) -> str:
     return "labels only" if value is None else f"{value:.3g}"
-
-
-def _run_in_turn(
-    options: given.BenchmarkOptions, sizes: Sequence[tuple[int, int]]
-) -> dict[str, Any]:
-    """Inference, backend by backend."""
-    # PyTorch's profiler says when it starts and stops, unless told otherwise before its import.
-    os.environ.setdefault("KINETO_LOG_LEVEL", "5")
-    from mfpnet.benchmark import benchmark
-    from mfpnet.measuring.comparison import Plan
-    from mfpnet.measuring.contenders import own_size
-    from mfpnet.measuring.subjects import subjects_of
-    from mfpnet.pixels.pictures import find_images
-    from mfpnet.views.benchmark_view import show_benchmark
-    from mfpnet.views.canvas import check_drawable
-    from mfpnet.views.latency_chart import latency_bars
-
-    if options.picture:
-        check_drawable(options.picture)
-    subjects = subjects_of(options.networks, options.against)
-    plan = Plan(
-        subjects=subjects,
-        sizes=sizes or [own_size(subjects) or _SIZES[0]],
-        batch_sizes=options.batch_size or (1,),
-        output=options.output,
-        device=options.device,
-        threads=options.threads,
-        rounds=options.rounds or 20,
-        only=options.only,
-        precisions=options.precision,
-        compiled=options.compiled,
-        pictures=[path for spec in options.end_to_end for path in find_images(spec)],
-        model_only=options.model_only,
-        layers=options.layers,
-        memory=options.memory,
-        profile=options.profile,
-    )
-    record = benchmark(plan, announce)
-    progress("")
-    show_benchmark(record)
-    if options.picture:
-        latency_bars(record, options.picture)
-    return record
-
-
-def _train_in_turn(
-    options: given.BenchmarkOptions, sizes: Sequence[tuple[int, int]]
-) -> dict[str, Any]:
-    """Training, setting by setting."""
-    from mfpnet.measuring.throughput import EPOCH_FRAMES, EPOCHS, training_throughput
-    from mfpnet.views.benchmark_view import throughput_cells
-
-    _check_for_training(options)
-    record = training_throughput(
-        size=sizes[0],
-        batch_sizes=options.batch_size or (8,),
-        device=options.device,
-        threads=options.threads,
-        rounds=options.rounds or 5,
-        compiled=options.compiled,
-        only=(*options.networks, *options.only),
-    )
-    for (variant, batch_size), rows in groupby(record["rows"], itemgetter("variant", "batch_size")):
-        say(f"{variant}, batch {batch_size}")
-        cells = [throughput_cells(row) for row in rows]
-        show_rows(cells, tuple(cells[0]))
-    for fault in record["failed"]:
-        warn("{variant}, batch {batch_size}, {setting}: {reason}".format(**fault))
-    say(f"minutes: estimated for {EPOCHS} epochs of {EPOCH_FRAMES} frames")
-    return record
-
-
-def _check_for_training(options: given.BenchmarkOptions) -> None:
-    """Refuse what a training has no use for, instead of leaving it out without a word."""
-    plain = given.BenchmarkOptions()
-    unused = ("against", "output", "precision", "end_to_end", "model_only", "memory", "layers")
-    for name in (*unused, "profile", "picture"):
-        if getattr(options, name) != getattr(plain, name):
-            raise MfpnetError(f"--{name.replace('_', '-')} is not for --training: leave it out.")
-    if len(options.size) > 1:
-        raise MfpnetError("--training takes one --size.")
