@@ -69,7 +69,7 @@ class BenchmarkOptions:
     training: Flag = False
     """Measure training steps instead: images per second of each variant."""
     json_file: Json = None
-    """Write the record as JSON; - prints it as one line."""
+    """Write the record as JSON."""
 
 
 @dataclass(frozen=True)
