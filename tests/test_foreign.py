@@ -170,6 +170,14 @@ def test_a_failure_in_the_middle_of_a_batch_is_told_with_its_own_line() -> None:
     assert isinstance(caught.value.__cause__, ValueError)
 
 
+def test_the_place_of_an_error_is_in_no_code_of_ours() -> None:
+    with pytest.raises(MfpnetError) as caught:
+        ForeignNetwork(nn.Sequential(nn.Conv2d(5, 5, 1)), SPEC, 5)(IMAGE)
+    text = str(caught.value)
+    assert text.startswith("toys:ToyNet failed on a batch of shape (2, 3, 33, 48): RuntimeError")
+    assert "foreign.py" not in text
+
+
 def test_one_function_creates_ours_and_theirs() -> None:
     theirs = create_network(SPEC, 7)
     assert isinstance(theirs, ForeignNetwork)

@@ -12,6 +12,7 @@ from mfpnet.exporting.deployed import Deployed
 from mfpnet.exporting.onnx_graph import compacted, with_byte_input, without_batch_norms
 from mfpnet.exporting.onnx_writer import to_onnx
 from mfpnet.exporting.qdq import (
+    POINTWISE,
     Plan,
     eight_bit_weight,
     grid,
@@ -138,6 +139,15 @@ def test_a_kernel_that_fuses_needs_fewer_pairs(graph: Any, plan: Plan) -> None:
     between = quantised(graph, plan)
     assert operations(fused)["QuantizeLinear"] < operations(between)["QuantizeLinear"]
     assert operations(fused)["Conv"] == operations(between)["Conv"]
+
+
+def test_what_is_computed_in_float_reads_what_was_never_rounded(graph: Any, plan: Plan) -> None:
+    """OpenVINO has no kernel for a product of bytes and bfloat16, the default of some machines."""
+    small = quantised(graph, Plan(plan.spans, plan.pixels, fused=True))
+    rounded = {n.output[0] for n in small.graph.node if n.op_type == "DequantizeLinear"}
+    readers = {n.op_type for n in small.graph.node if rounded & set(n.input)}
+    assert readers <= POINTWISE | {"Conv"}
+    assert "MatMul" in operations(small)
 
 
 def test_runtime_has_int8_kernels_for_it(graph: Any, plan: Plan, tmp_path: Any) -> None:

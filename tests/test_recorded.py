@@ -45,6 +45,16 @@ def test_a_pipe_gets_the_record_alone(capsys: pytest.CaptureFixture[str]) -> Non
     assert told.err == "at work\n"
 
 
+def test_a_record_survives_what_comes_after_it(capsys: pytest.CaptureFixture[str]) -> None:
+    def failing(options: Options) -> int:
+        verb(options)
+        raise MfpnetError("the disk is full")
+
+    with pytest.raises(MfpnetError, match="the disk is full"):
+        recorded(failing, Options(Path("-")))
+    assert json.loads(capsys.readouterr().out)["values"] == [1, 2]
+
+
 def test_what_cannot_be_written_is_refused_first(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(MfpnetError, match=r"cannot write '.*record\.json'"):

@@ -210,8 +210,21 @@ def test_teachers_are_a_list_of_names(path: Path, teachers: object) -> None:
 def test_a_recipe_is_told_with_what_was_changed_of_it() -> None:
     recipe = get_recipe("camvid_full")
     assert told_recipe("camvid_full", recipe) == "camvid_full"
-    changed = dataclasses.replace(recipe, epochs=7, class_mix=0.5, crop_size=(96, 128), flip=False)
-    assert told_recipe("camvid_full", changed) == (
-        "camvid_full, crop_size=96x128, flip=False, class_mix=0.5"
+    changed = dataclasses.replace(
+        recipe,
+        epochs=7,
+        crop_size=(96, 128),
+        scale=(0.75, 1.5),
+        flip=False,
+        optimizer="adamw",
+        learning_rate=0.0012345678,
+        weight_decay=1e-5,
+        full_frame_epochs=3,
     )
+    told = told_recipe("camvid_full", changed)
+    assert "crop_size=[96,128], full_frame_epochs=3, scale=[0.75,1.5], flip=false, " in told
+    assert "epochs" not in told
+    name, *settings = told.split(", ")
+    again = changed_recipe(get_recipe(name), settings, "--set")
+    assert dataclasses.replace(again, epochs=7) == changed, "it can be typed behind --set"
     assert told_recipe("custom", changed) == "custom"

@@ -178,7 +178,26 @@ def test_broken_start_stops_at_once(tmp_path: Path) -> None:
     config = dataclasses.replace(RUN, init=str(tmp_path / "w.safetensors"))
     with pytest.raises(MfpnetError, match="loss became nan at step 0"):
         train(config, tmp_path / "run", console=quiet())
-    assert not (tmp_path / "run" / "weights.safetensors").exists()
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.yaml").write_text("mine\n")
+    (tmp_path / "run" / "notes.txt").touch()
+    with pytest.raises(MfpnetError, match="loss became nan at step 0"):
+        train(config, tmp_path / "run", console=quiet())
+    assert {"config.yaml", "notes.txt"} <= {path.name for path in (tmp_path / "run").iterdir()}
+
+
+def test_a_run_takes_its_folder_before_it_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def looks(*arguments: object, **options: object) -> None:
+        assert (tmp_path / "run" / "config.yaml").is_file()
+        raise MfpnetError("no frames")
+
+    monkeypatch.setattr("mfpnet.train.open_session", looks)
+    with pytest.raises(MfpnetError, match="no frames"):
+        train(RUN, tmp_path / "run", console=quiet())
+    assert not (tmp_path / "run").exists()
 
 
 def test_huge_learning_rate_is_named(tmp_path: Path) -> None:

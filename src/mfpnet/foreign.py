@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -21,7 +22,8 @@ from mfpnet.errors import MfpnetError, unknown_name
 from mfpnet.info import ModelInfo
 from mfpnet.layers import resize, spatial_size
 
-_TORCH = str(Path(torch.__file__).parent)
+# Where an error's place says nothing: inside PyTorch, and here.
+_NOT_THEIRS = (str(Path(torch.__file__).parent) + os.sep, __file__)
 
 
 def is_foreign(name: str) -> bool:
@@ -215,7 +217,6 @@ def _told(error: Exception) -> str:
     if isinstance(error, SyntaxError):  # its text names the place
         return f"SyntaxError: {error}"
     frames = traceback.extract_tb(error.__traceback__)
-    # Inside PyTorch the place says nothing: the line that called it does.
-    own = [each for each in frames if not each.filename.startswith(_TORCH)]
+    own = [each for each in frames if not each.filename.startswith(_NOT_THEIRS)]
     frame = (own or frames)[-1]
     return f"{type(error).__name__}: {error} ({frame.filename}, line {frame.lineno})"

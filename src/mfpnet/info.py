@@ -25,10 +25,11 @@ class ModelInfo:
         input_size: (H, W) of the frames it was trained on; larger images are scaled down to it.
         data: name of the training data.
         split: which part of it was trained on.
-        recipe: name of the training recipe.
+        recipe: name of the training recipe, and what was changed of it.
         epochs: passes over the training data.
-        started_from: name of the weights that the training went on from, empty for random ones.
-        taught_by: names of the teachers' weights.
+        started_from: name and score of the weights that the training went on from, empty for random
+            ones.
+        taught_by: names and scores of the teachers' weights.
         score: test mIoU in 0 to 1, or None where it has not been measured.
         score_on: what the score was measured on.
         score_frames: how many frames that were.

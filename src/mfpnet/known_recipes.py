@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, replace
 
 from mfpnet.comparison_recipes import ABLATION, QUICK, SHORT
@@ -270,7 +271,5 @@ def told_recipe(name: str, recipe: Recipe) -> str:
 
 
 def _typed(value: object) -> str:
-    """A value as one would type it behind --set."""
-    if isinstance(value, tuple):
-        return "x".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    """A value as one would type it behind --set, without spaces."""
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))

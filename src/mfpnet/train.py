@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import copy
-import shutil
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -21,20 +20,17 @@ from mfpnet.checkpoint import CHECKPOINT_FILE
 from mfpnet.device import used_device
 from mfpnet.errors import MfpnetError
 from mfpnet.evaluate import Evaluation, evaluate, with_scores
-from mfpnet.files import check_writable, write_json
-from mfpnet.folders.folder import PLAN
+from mfpnet.files import write_json
 from mfpnet.foreign import is_foreign
 from mfpnet.predict import Predictor
 from mfpnet.records import environment
 from mfpnet.training.interrupt import catch_stop
 from mfpnet.training.precise_bn import MOST_BATCHES, measure_statistics
+from mfpnet.training.run_folder import taken_folder
 from mfpnet.training.runs import (
-    CONFIG_FILE,
     RunConfig,
     resume_command,
-    used_folder,
     without_places,
-    write_config,
 )
 from mfpnet.training.session import (
     Session,
@@ -49,7 +45,12 @@ from mfpnet.training.stepper import train_one_epoch
 from mfpnet.training.transfer import frozen_parts
 from mfpnet.variants import Network, count_parameters
 from mfpnet.views.run_charts import training_curves
-from mfpnet.views.runlog import METRICS_FILE, Bar, MetricsLog, format_seconds, progress_bar
+from mfpnet.views.runlog import (
+    Bar,
+    MetricsLog,
+    format_seconds,
+    progress_bar,
+)
 
 RESULT_FILE = "result.json"
 CURVES_FILE = "curves.png"
@@ -88,18 +89,16 @@ def train(
     console = console or Console(stderr=True)
     if config.threads:
         torch.set_num_threads(config.threads)
-    if not resume:
-        if (folder / CHECKPOINT_FILE).exists():
-            raise used_folder(folder, _foreign(config))
-        check_writable(folder / CONFIG_FILE)
-    is_new = not (folder / CONFIG_FILE).exists()
+    with nullcontext() if resume else taken_folder(folder, config):
+        return _trained(config, folder, resume, console)
+
+
+def _trained(config: RunConfig, folder: Path, resume: bool, console: Console) -> dict[str, Any]:
     try:
         with catch_stop(lambda: console.print("stopping after this step ...")) as stop:
             run = open_session(config, folder, console, stop, resume=resume)
             if resume:
                 restore(run)
-            else:
-                write_config(folder / CONFIG_FILE, config)
             run.log = MetricsLog(folder, keep_epochs=run.epoch, tensorboard=config.tensorboard)
             if resume and run.stepper.step == run.epoch * run.steps_per_epoch:
                 _evaluate_if_due(run)  # the last sitting may have ended in the middle of it
@@ -108,19 +107,6 @@ def train(
         return _finish(run)
     except KeyboardInterrupt as error:  # the second Ctrl-C, or one outside the steps
         raise TrainingStoppedError(_how_to_go_on(folder, config)) from error
-    finally:
-        if is_new and not (folder / CHECKPOINT_FILE).exists():
-            _remove_traces(folder, config)
-
-
-def _remove_traces(folder: Path, config: RunConfig) -> None:
-    """A run that ended before its first checkpoint must not look like one that can be resumed."""
-    for name in (CONFIG_FILE, METRICS_FILE):
-        (folder / name).unlink(missing_ok=True)
-    if config.data.plan == str((folder / PLAN).absolute()):
-        shutil.rmtree(folder / PLAN, ignore_errors=True)
-    with suppress(OSError):  # what else is there is not the run's
-        folder.rmdir()
 
 
 def _train_epoch(run: Session) -> None:

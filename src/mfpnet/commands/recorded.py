@@ -34,7 +34,9 @@ def recorded(verb: Callable[[Any], int], options: Any) -> int:
 def _printed(verb: Callable[[Any], int], options: Any) -> int:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "record.json"
-        with redirect_stdout(sys.stderr):
-            status = verb(replace(options, json_file=path))
-        say(json.dumps(read_json(path), ensure_ascii=False))
-    return status
+        try:
+            with redirect_stdout(sys.stderr):
+                return verb(replace(options, json_file=path))
+        finally:  # a verb can fail after it wrote: at a picture, or when it is stopped
+            if path.exists():
+                say(json.dumps(read_json(path), ensure_ascii=False))

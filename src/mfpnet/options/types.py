@@ -8,7 +8,7 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 # Nothing is shown as the default where nothing means that the option is left out.
-Json = Annotated[Path | None, arg(name="json", metavar="FILE", help_behavior_hint="")]
+Json = Annotated[Path | None, arg(name="json", metavar="FILE|-", help_behavior_hint="")]
 File = Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")]
 Folder = Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")]
 Name = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,7 +77,8 @@ def _repeated(config: RunConfig, folder: Path) -> RunConfig:
         check_config(config)
         return config
     plan = plan_of(Path(source.root or ""), _path(source.plan), _path(source.classes))
-    return _planned(config, plan, folder)
+    with _removed_if_refused(folder):
+        return _planned(config, plan, folder)
 
 
 def _check_time(options: TrainOptions) -> None:
@@ -123,24 +125,32 @@ def _own_run(options: TrainOptions, folder: Path, tell: Tell) -> RunConfig:
         recipe=options.recipe or RECOMMENDED,
         evaluate_split=watched,
     )
-    config = _planned(config_from_options(given, recipe), plan, folder)
-    if options.epochs is None and (options.minutes or not options.recipe):
-        return _timed(config, options.minutes or FIRST_MINUTES, tell)
+    with _removed_if_refused(folder):
+        config = _planned(config_from_options(given, recipe), plan, folder)
+        if options.epochs is None and (options.minutes or not options.recipe):
+            return _timed(config, options.minutes or FIRST_MINUTES, tell)
     return config
 
 
+@contextmanager
+def _removed_if_refused(folder: Path) -> Iterator[None]:
+    """Take the plan away again, and the folder if it is new, where the block fails."""
+    there = folder.exists()
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder / PLAN if there else folder, ignore_errors=True)
+        raise
+
+
 def _planned(config: RunConfig, plan: Plan, folder: Path) -> RunConfig:
-    """The set-up that reads its data by a plan, which is written down; not if it cannot be used."""
-    there, place = folder.exists(), folder / PLAN
+    """The set-up that reads its data by a plan, which is written down."""
+    place = folder / PLAN
     write_plan(plan, place)
     at = str(place.absolute())
     watch = config.evaluate_on and replace(config.evaluate_on, plan=at)
     config = replace(config, data=replace(config.data, plan=at), evaluate_on=watch)
-    try:
-        check_config(config)
-    except MfpnetError:
-        shutil.rmtree(place if there else folder)
-        raise
+    check_config(config)
     return config
 
 

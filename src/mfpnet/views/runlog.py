@@ -17,6 +17,7 @@ from mfpnet.errors import MfpnetError, missing_extra
 from mfpnet.files import write_atomically
 
 METRICS_FILE = "metrics.jsonl"
+TENSORBOARD_FOLDER = "tensorboard"
 
 
 class MetricsLog:
@@ -78,7 +79,7 @@ def _event_writer(folder: Path) -> Any:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise missing_extra("log", "TensorBoard logging") from error
-    return SummaryWriter(str(folder / "tensorboard"))
+    return SummaryWriter(str(folder / TENSORBOARD_FOLDER))
 
 
 class Bar:
