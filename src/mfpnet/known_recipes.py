@@ -74,7 +74,7 @@ CAMVID_HALF = Recipe(
 #       --split train+val --evaluate-split test --threads 1 --init runs/mfpnet_fast-camvid
 #   One CPU core with bfloat16 instructions, 114 minutes beside other work.
 #   61.2 % test mIoU (results/mfpnet_fast_camvid-fifth.json); 130 more epochs with class_mix=0.5,
-#   83 minutes of two cores, 63.8 % (results/mfpnet_fast_camvid-train.json).
+#   83 minutes of two cores, 63.8 % (-sixth.json); 175 more, 119 minutes, 65.4 % (-train.json).
 CAMVID_FULL = replace(
     CAMVID_HALF,
     epochs=100,
