@@ -112,8 +112,9 @@ def test_small_pictures_are_not_made_smaller() -> None:
     assert recorder.seen == [(32, 48), (64, 96), (32, 48), (128, 192)]
 
 
-@pytest.mark.parametrize("scales", [(), (0.0,), (1.0, -1.0), (math.inf,), (math.nan,)])
+@pytest.mark.parametrize("scales", [(), (0.0,), (1.0, -1.0), (4.1,), (math.inf,), (math.nan,)])
 def test_bad_scales_are_refused(model: MFPNet, scales: tuple[float, ...]) -> None:
-    with pytest.raises(MfpnetError, match=r"one or more numbers above 0, as in --scales") as caught:
+    wanted = r"one or more numbers above 0 and up to 4, as in --scales"
+    with pytest.raises(MfpnetError, match=wanted) as caught:
         Predictor(model, device="cpu", scales=scales)
     assert ", ".join(map(str, scales)) in str(caught.value)

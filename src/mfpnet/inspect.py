@@ -125,11 +125,11 @@ def check_folder(folder: Path) -> None:
     """Make sure, before minutes of work, that the figures can be drawn.
 
     Raises:
-        MfpnetError: matplotlib is missing, or the folder is a file.
+        MfpnetError: matplotlib is missing, or the folder is a file or cannot be written to.
     """
-    check_drawable(folder / "any.png")
     if folder.exists() and not folder.is_dir():
         raise MfpnetError(f"--out is '{folder}', which is a file: give a folder.")
+    check_drawable(folder / "any.png")
 
 
 def record_of(weights: str, picture: Picture, studies: Sequence[Study]) -> dict[str, Any]:
