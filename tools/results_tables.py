@@ -73,9 +73,8 @@ def _score_row(name: str, run: Record, test: Record) -> list[str]:
     recipe = config["recipe"]
     threads = "one CPU thread" if where["threads"] == 1 else f"{where['threads']} CPU threads"
     values = Recipe(**{name: frozen(value) for name, value in recipe.items()})
-    name_and_changes = told_recipe(config["recipe_name"], values).split(", ")
-    how = [*(f"`{each}`" for each in name_and_changes), f"{recipe['epochs']} epochs"]
-    how.append(where["gpu"] or threads)
+    told = told_recipe(config["recipe_name"], values)
+    how = [f"`{told}`", f"{recipe['epochs']} epochs", where["gpu"] or threads]
     how.append(f"{run['seconds'] / 60:.0f} minutes")
     if config.get("init"):
         how.append("from weights of an earlier run")

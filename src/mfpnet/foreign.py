@@ -31,6 +31,11 @@ def is_foreign(name: str) -> bool:
     return ":" in name
 
 
+def foreign_name(variant: str) -> str | None:
+    """What `--model` has to name for a run or weights of this network, None for one of ours."""
+    return variant if is_foreign(variant) else None
+
+
 def file_name(name: str) -> str:
     """A network's name or path as part of a file's: not every system can have a colon there."""
     return name.replace(":", ".").replace("/", ".")

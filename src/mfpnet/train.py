@@ -21,17 +21,13 @@ from mfpnet.device import used_device
 from mfpnet.errors import MfpnetError
 from mfpnet.evaluate import Evaluation, evaluate, with_scores
 from mfpnet.files import write_json
-from mfpnet.foreign import is_foreign
+from mfpnet.foreign import foreign_name
 from mfpnet.predict import Predictor
 from mfpnet.records import environment
 from mfpnet.training.interrupt import catch_stop
 from mfpnet.training.precise_bn import MOST_BATCHES, measure_statistics
 from mfpnet.training.run_folder import taken_folder
-from mfpnet.training.runs import (
-    RunConfig,
-    resume_command,
-    without_places,
-)
+from mfpnet.training.runs import RunConfig, resume_command, without_places
 from mfpnet.training.session import (
     Session,
     augmented_batches,
@@ -45,12 +41,7 @@ from mfpnet.training.stepper import train_one_epoch
 from mfpnet.training.transfer import frozen_parts
 from mfpnet.variants import Network, count_parameters
 from mfpnet.views.run_charts import training_curves
-from mfpnet.views.runlog import (
-    Bar,
-    MetricsLog,
-    format_seconds,
-    progress_bar,
-)
+from mfpnet.views.runlog import Bar, MetricsLog, format_seconds, progress_bar
 
 RESULT_FILE = "result.json"
 CURVES_FILE = "curves.png"
@@ -202,19 +193,15 @@ def _leave(run: Session) -> None:
     save_state(run)
     raise TrainingStoppedError(
         f"stopped at step {run.stepper.step} of {run.stepper.total_steps}. Nothing is lost: "
-        f"{resume_command(run.folder, _foreign(run.config))}"
+        f"{resume_command(run.folder, foreign_name(run.config.variant))}"
     )
 
 
 def _how_to_go_on(folder: Path, config: RunConfig) -> str:
     if (folder / CHECKPOINT_FILE).exists():
-        command = resume_command(folder, _foreign(config))
+        command = resume_command(folder, foreign_name(config.variant))
         return f"stopped at once. Go on from the last checkpoint: {command}"
     return "stopped before there was anything to save."
-
-
-def _foreign(config: RunConfig) -> str | None:
-    return config.variant if is_foreign(config.variant) else None
 
 
 def _finish(run: Session) -> dict[str, Any]:

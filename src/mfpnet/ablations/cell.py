@@ -16,7 +16,7 @@ from mfpnet.data.subset import Subset
 from mfpnet.errors import MfpnetError
 from mfpnet.evaluate import evaluate
 from mfpnet.files import read_json, write_json
-from mfpnet.foreign import file_name, is_foreign
+from mfpnet.foreign import file_name, foreign_name, is_foreign
 from mfpnet.predict import Predictor
 from mfpnet.sources import open_dataset
 from mfpnet.train import RESULT_FILE, train
@@ -171,8 +171,7 @@ def _train_miou(config: RunConfig, folder: Path) -> float | None:
     dataset = open_dataset(config.data)
     few = Subset(dataset, min(TRAINING_FRAMES, len(dataset)))
     weights = folder / WEIGHTS_FILE
-    named = config.variant if is_foreign(config.variant) else None
-    network = load_model(weights, named) if named else load_model(weights)
+    network = load_model(weights, foreign_name(config.variant))
     return evaluate(Predictor(network), few).scores.miou
 
 

@@ -187,17 +187,18 @@ def build_augmentation(config: RunConfig, store: FrameStore, *, whole: bool) -> 
     )
 
 
-def _told_source(weights: str) -> str:
+def _told_source(weights: str, info: ModelInfo | None) -> str:
     """What weights are called, and their score: the bundled ones have had one name many times."""
-    info, name = read_info(weights), source_name(weights)
-    return f"{name} ({percent(info.score)} % on {info.score_on})" if info.score else name
+    name = source_name(weights)
+    if info is None or info.score is None:
+        return name
+    return f"{name} ({percent(info.score)} % on {info.score_on})"
 
 
 def build_info(config: RunConfig, store: FrameStore, *, resume: bool = False) -> ModelInfo:
     """What will travel with the weights; of a run that goes on it is in the checkpoint."""
-    learnt_from = [] if resume else [*([config.init] if config.init else []), *config.teachers]
-    called = source_name if resume else _told_source
-    licences = [read_info(weights).licence for weights in learnt_from]
+    learnt_from = [*([config.init] if config.init else []), *config.teachers]
+    infos = {} if resume else {weights: read_info(weights) for weights in learnt_from}
     sources = (config.data, *config.extra)
     data = "+".join(source.title for source in sources)
     digits = 4 if store.format.bits == 8 else 7
@@ -215,7 +216,7 @@ def build_info(config: RunConfig, store: FrameStore, *, resume: bool = False) ->
         split=", ".join(dict.fromkeys(source.split for source in sources)),
         recipe=told_recipe(config.recipe_name, config.recipe),
         epochs=config.recipe.epochs,
-        started_from=called(config.init) if config.init else "",
-        taught_by=tuple(map(called, config.teachers)),
-        licence=licence_of(data, licences),
+        started_from=_told_source(config.init, infos.get(config.init)) if config.init else "",
+        taught_by=tuple(_told_source(each, infos.get(each)) for each in config.teachers),
+        licence=licence_of(data, [info.licence for info in infos.values()]),
     )

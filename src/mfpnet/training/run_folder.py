@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mfpnet.checkpoint import CHECKPOINT_FILE
 from mfpnet.folders.folder import PLAN
-from mfpnet.foreign import is_foreign
+from mfpnet.foreign import foreign_name
 from mfpnet.training.runs import CONFIG_FILE, RunConfig, used_folder, write_config
 from mfpnet.views.runlog import METRICS_FILE, TENSORBOARD_FOLDER
 
@@ -25,7 +25,7 @@ def taken_folder(folder: Path, config: RunConfig) -> Iterator[None]:
         MfpnetError: the folder holds a run, or cannot be written to; or as the block.
     """
     if (folder / CHECKPOINT_FILE).exists():
-        raise used_folder(folder, config.variant if is_foreign(config.variant) else None)
+        raise used_folder(folder, foreign_name(config.variant))
     is_new = not (folder / CONFIG_FILE).exists()
     write_config(folder / CONFIG_FILE, config)
     try:

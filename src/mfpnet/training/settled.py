@@ -99,10 +99,10 @@ def config_from_file(options: TrainOptions, path: Path) -> RunConfig:
 
 def _agreed_config(path: Path, model: str | None) -> RunConfig:
     """A file's set-up; that it names somebody else's network does not suffice to run its code."""
-    from mfpnet.foreign import check_consent, is_foreign
+    from mfpnet.foreign import check_consent, foreign_name
 
     config = read_config(path)
-    check_consent(model, config.variant if is_foreign(config.variant) else None, path)
+    check_consent(model, foreign_name(config.variant), path)
     return config
 
 
