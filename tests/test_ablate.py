@@ -17,7 +17,7 @@ from mfpnet.ablations import cell as ablation_cell
 from mfpnet.ablations import costs as ablation_costs
 from mfpnet.ablations.cell import data_version
 from mfpnet.ablations.chart import differences
-from mfpnet.ablations.plan import Comparison, planned_runs
+from mfpnet.ablations.plan import Comparison, Row, planned_rows, planned_runs
 from mfpnet.ablations.rows import compared, joined_rows, row_of
 from mfpnet.cli import main
 from mfpnet.data.source import DataSource
@@ -25,11 +25,14 @@ from mfpnet.errors import MfpnetError
 from mfpnet.known_recipes import RECIPES
 from mfpnet.model import MFPNet
 from mfpnet.model_config import MFPNetConfig
+from mfpnet.recipe_parts import PARTS as PARTS_OF_RECIPES
+from mfpnet.recipe_parts import recipe_changes
 from mfpnet.recipes import Recipe
 from mfpnet.runtimes.latency import interleaved_medians
 from mfpnet.suites import ABLATIONS, SUITES, VARIANTS
 from mfpnet.synthetic.streets import SyntheticStreets
 from mfpnet.train import train
+from mfpnet.training.runs import CONFIG_FILE, read_config
 from samples import TINY as NARROW
 
 WIDE = dataclasses.replace(NARROW, channels=(12, 16, 24))
@@ -389,5 +392,75 @@ def test_threads_do_not_decide_what_is_learnt() -> None:
     """Somebody else's network learns from whole batches: so does everybody whom it meets."""
     data = DataSource("synthetic", "train")
     comparison = Comparison("variants", "", "tiny", TINY, data, data, threads=4)
-    names = ["mfpnet_fast", "toys:net"]
-    assert [config.parts for config in planned_runs(comparison, names)] == [1, 1]
+    rows = [Row(name, name) for name in ("mfpnet_fast", "toys:net")]
+    assert [config.parts for _, config in planned_runs(comparison, rows)] == [1, 1]
+
+
+RECIPE = ["ablate", "recipe", *PARTS[2:]]
+
+
+def test_parts_of_a_recipe_are_compared(
+    trained: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One network, trained with a part and without it: the run has the changed recipe."""
+    few = ("--only", "with-lovasz", "without-flip", "--baseline-seeds", "0", "1")
+    assert mfpnet(*RECIPE, *few) == 0
+    runs = ["narrow-seed0", "narrow-with-lovasz-seed0", "narrow-without-flip-seed0", "narrow-seed1"]
+    assert trained == runs
+    base, lovasz, flip = record()["rows"]
+    assert base["parameters"] == lovasz["parameters"] == flip["parameters"]
+    assert lovasz["difference"] == pytest.approx(lovasz["miou"] - base["miou"])
+    for run, changed in zip(runs, ({}, {"lovasz": 0.5}, {"flip": False}, {}), strict=True):
+        config = read_config(Path("runs/ablate/tiny") / run / CONFIG_FILE)
+        assert config.recipe == dataclasses.replace(TINY, **changed)
+        assert config.variant == "narrow"
+    assert "on train %" in capsys.readouterr().out
+    shutil.rmtree("runs")
+    assert mfpnet(*RECIPE, *few) == 0
+    assert len(trained) == 4
+
+
+def test_a_part_of_another_recipe_is_not_taken_for_it(
+    trained: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    once = ("--baseline-seeds", "0", "--only")
+    assert mfpnet(*RECIPE, *once, "with-noise") == 0
+    assert mfpnet(*RECIPE, *once, "without-noise", "--set", "noise=0.1") == 2
+    assert "narrow, seed 0, in 'record.json' is of another recipe" in flat_error(capsys)
+    assert mfpnet(*RECIPE, *once, "without-noise") == 2
+    assert "Did you mean 'narrow-with-noise'" in flat_error(capsys)
+    assert mfpnet(*RECIPE, "--with", "toys:net") == 2
+    assert "leave out --with" in flat_error(capsys)
+    assert trained == ["narrow-seed0", "narrow-with-noise-seed0"]
+
+
+def flat_error(capsys: pytest.CaptureFixture[str]) -> str:
+    return " ".join(capsys.readouterr().err.split())
+
+
+def test_networks_of_an_ablation_can_be_called_by_what_they_change() -> None:
+    data = DataSource("synthetic", "train")
+
+    def rows(*only: str) -> list[str]:
+        comparison = Comparison("components", "mfpnet", "tiny", TINY, data, data, only=only)
+        return [row.name for row in planned_rows(comparison)]
+
+    assert rows("without-sgcn") == ["mfpnet", "mfpnet-without-sgcn"]
+    assert rows("mfpnet-without-aspp", "mfpnet") == ["mfpnet", "mfpnet-without-aspp"]
+    with pytest.raises(MfpnetError, match=r"'without-sgnc'.*Did you mean"):
+        rows("without-sgnc")
+    with pytest.raises(MfpnetError, match="twice"):
+        rows("without-sgcn", "mfpnet-without-sgcn")
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values())
+def test_each_part_is_switched_on_or_off(recipe: Recipe) -> None:
+    changes = recipe_changes(recipe)
+    assert len(changes) == len(PARTS_OF_RECIPES)
+    for name, change in changes.items():
+        ((field, value),) = change.items()
+        assert getattr(recipe, field) != value
+        back = recipe_changes(dataclasses.replace(recipe, **change))
+        other = {"with": "without", "without": "with"}
+        word, _, part = name.partition("-")
+        assert f"{other[word]}-{part}" in back

@@ -15,7 +15,6 @@ from mfpnet.suites import (
     SUITES,
     VARIANTS,
     baseline_of,
-    check_in_suite,
     find_network,
     network_names,
     suite_names,
@@ -120,13 +119,7 @@ def test_an_ablation_begins_with_its_baseline() -> None:
     assert baseline_of("spending", "mfpnet") is None
 
 
-def test_networks_of_an_ablation_can_be_called_by_what_they_change() -> None:
-    assert check_in_suite(("without-sgcn", "mfpnet"), "components", "mfpnet") == [
-        "mfpnet-without-sgcn",
-        "mfpnet",
-    ]
-    with pytest.raises(MfpnetError, match=r"'without-sgnc'.*Did you mean"):
-        check_in_suite(("without-sgnc",), "components", "mfpnet")
+def test_only_a_variant_is_a_baseline() -> None:
     with pytest.raises(MfpnetError, match="variant 'paper-table'"):
         suite_of("components", "paper-table")
 

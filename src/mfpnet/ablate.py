@@ -1,4 +1,4 @@
-"""Variants x one recipe x seeds: the same training for each network of a suite, and one record."""
+"""Networks x one recipe x seeds, or one network x parts of a recipe x seeds, and one record."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mfpnet.ablations.cell import (
     run_cell,
 )
 from mfpnet.ablations.costs import LATENCY_CLASSES, LATENCY_SIZE, costs_of
-from mfpnet.ablations.plan import Comparison, network_names, planned_runs
+from mfpnet.ablations.plan import Comparison, Row, planned_rows, planned_runs, variant_of
 from mfpnet.ablations.rows import COMMON, compared, row_of
 from mfpnet.errors import MfpnetError
 from mfpnet.files import read_json, write_json
@@ -59,27 +59,35 @@ def ablate(
             of another set-up, or OpenVINO is not installed.
     """
     known = _cells_of(record_file, comparison)
-    names = dict.fromkeys([*network_names(comparison), *(cell["variant"] for cell in known)])
-    networks = {name: create_network(name, LATENCY_CLASSES) for name in names}
+    rows = planned_rows(comparison)
+    names = [*(row.name for row in rows), *(cell["variant"] for cell in known)]
+    variants = {name: variant_of(comparison, name) for name in names}
+    networks = {v: create_network(v, LATENCY_CLASSES) for v in dict.fromkeys(variants.values())}
     for cell in known:
-        wiring = network_hash(cell["variant"], networks[cell["variant"]])
+        variant = variants[cell["variant"]]
+        wiring = network_hash(variant, networks[variant])
         _check_same(cell, {"network": wiring}, record_file)
     cells = {(cell["variant"], cell["seed"]): cell for cell in known}
-    planned = list(_identified(comparison, networks))
-    for config, identity in planned:  # before anything is measured, which takes a while
+    planned = list(_identified(comparison, rows, networks))
+    for row, config, identity in planned:  # before anything is measured, which takes a while
         _check_common(known, identity, record_file)
-        if (config.variant, config.seed) in cells:
-            _check_same(cells[config.variant, config.seed], identity, record_file)
+        if (row.name, config.seed) in cells:
+            _check_same(cells[row.name, config.seed], identity, record_file)
     if console:
         console.print("measuring what each network costs", highlight=False)
-    costs = costs_of(networks, comparison.threads)  # first: what fails here should not do so later
+    measured = costs_of(
+        networks, comparison.threads
+    )  # first: what fails here should not do so later
+    costs = {name: measured[variant] for name, variant in variants.items()}
     record: dict[str, Any] = {}
-    for config, identity in planned:
-        key = (config.variant, config.seed)
+    for row, config, identity in planned:
+        key = (row.name, config.seed)
         if key not in cells:
             if console:
-                console.print(f"{config.variant}, seed {config.seed}", highlight=False)
-            cells[key] = run_cell(config, identity, cell_folder(config, folder), console)
+                console.print(f"{row.name}, seed {config.seed}", highlight=False)
+            cells[key] = run_cell(
+                row, config, identity, cell_folder(row, config.seed, folder), console
+            )
         record = _record(comparison, costs, list(cells.values()))
         if record_file:
             write_json(record_file, record)
@@ -87,14 +95,14 @@ def ablate(
 
 
 def _identified(
-    comparison: Comparison, networks: Mapping[str, Network]
-) -> Iterator[tuple[RunConfig, Identity]]:
+    comparison: Comparison, rows: Sequence[Row], networks: Mapping[str, Network]
+) -> Iterator[tuple[Row, RunConfig, Identity]]:
     """Each run, and what decides its result."""
     trained, decides = (
         data_version(open_dataset(source)) for source in (comparison.data, comparison.evaluate_on)
     )
-    for config in planned_runs(comparison, network_names(comparison)):
-        yield config, identity_of(config, networks[config.variant], (trained, decides))
+    for row, config in planned_runs(comparison, rows):
+        yield row, config, identity_of(row, config, networks[row.variant], (trained, decides))
 
 
 def _cells_of(record_file: Path | None, comparison: Comparison) -> list[Cell]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
-from mfpnet.errors import MfpnetError, unknown_name
+from mfpnet.errors import unknown_name
 from mfpnet.model_config import MFPNetConfig
 
 _PAPER = MFPNetConfig()
@@ -115,7 +115,7 @@ _WIDTH: dict[str, Changes] = {
     "width-1.5": {"channels": (48, 96, 192)},
 }
 
-# Suites of changes to a baseline.
+# Suites of changes to a baseline's wiring.
 ABLATIONS: dict[str, dict[str, Changes]] = {
     "components": _COMPONENTS,
     "depth": _DEPTH,
@@ -125,13 +125,19 @@ ABLATIONS: dict[str, dict[str, Changes]] = {
 }
 
 
+# The suite of one network that is trained in several ways (`recipe_parts`).
+RECIPE_SUITE = "recipe"
+
+
 def suite_names() -> list[str]:
     """Every suite, sorted."""
-    return sorted([*SUITES, *ABLATIONS])
+    return sorted([*SUITES, *ABLATIONS, RECIPE_SUITE])
 
 
 def suite_of(name: str, base: str = "mfpnet_fast") -> dict[str, MFPNetConfig]:
     """The networks of a suite by their names; of an ablation the baseline comes first.
+
+    The suite of recipes has only that.
 
     Args:
         name: of the suite.
@@ -142,16 +148,16 @@ def suite_of(name: str, base: str = "mfpnet_fast") -> dict[str, MFPNetConfig]:
     """
     if name in SUITES:
         return SUITES[name]
-    if name not in ABLATIONS:
+    if name not in suite_names():
         raise unknown_name("suite", name, suite_names())
     if base not in VARIANTS:
         raise unknown_name("variant", base, VARIANTS)
-    return {base: VARIANTS[base], **_changed(base, ABLATIONS[name])}
+    return {base: VARIANTS[base], **_changed(base, ABLATIONS.get(name, {}))}
 
 
 def baseline_of(name: str, base: str) -> str | None:
     """The network that the others of a suite are compared with; None of a fixed suite."""
-    return base if name in ABLATIONS else None
+    return None if name in SUITES else base
 
 
 def find_network(name: str) -> MFPNetConfig | None:
@@ -175,22 +181,6 @@ def network_names() -> list[str]:
 def fixed_names() -> list[str]:
     """The networks that are no ablation: few enough to be listed in an error."""
     return list(dict.fromkeys(name for suite in (VARIANTS, *SUITES.values()) for name in suite))
-
-
-def check_in_suite(names: tuple[str, ...], suite: str, base: str) -> list[str]:
-    """The full names of some networks of a suite; `without-sgcn` stands for that of the baseline.
-
-    Raises:
-        MfpnetError: one is not in the suite.
-    """
-    known = suite_of(suite, base)
-    full = [name if name in known else f"{base}-{name}" for name in names]
-    for given, name in zip(names, full, strict=True):
-        if name not in known:
-            raise unknown_name(f"network of suite {suite}", given, known)
-    if len(set(full)) < len(full):
-        raise MfpnetError(f"--only names a network twice: {', '.join(names)}.")
-    return full
 
 
 def _changed(base: str, ablation: Mapping[str, Changes]) -> dict[str, MFPNetConfig]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from mfpnet.ablations.plan import Row
 from mfpnet.checkpoint import CHECKPOINT_FILE, WEIGHTS_FILE, load_model
 from mfpnet.data.datasets import Dataset, load_checked
 from mfpnet.data.subset import Subset
@@ -58,13 +59,16 @@ def data_version(dataset: Dataset) -> str:
     return digest.hexdigest()[:12]
 
 
-def identity_of(config: RunConfig, network: Network, versions: tuple[str, str]) -> Identity:
+def identity_of(
+    row: Row, config: RunConfig, network: Network, versions: tuple[str, str]
+) -> Identity:
     """A hash of each thing that decides a cell's result.
 
     What has its default does not count, so that a setting which comes later changes no hash.
 
     Args:
-        config: the run's.
+        row: what is compared.
+        config: the run's, without the row's change.
         network: with random weights.
         versions: of the data that is trained on and that is evaluated on.
     """
@@ -74,6 +78,7 @@ def identity_of(config: RunConfig, network: Network, versions: tuple[str, str]) 
         "training data": [_set(without_place(config.data)), versions[0]],
         "evaluation data": [_set(without_place(config.evaluate_on)), versions[1]],
         "seed": config.seed,
+        **({"change": row.change} if row.change else {}),
     }
     network_alone = {"network": network_hash(config.variant, network)}
     return network_alone | {name: _hash(value) for name, value in parts.items()}
@@ -96,11 +101,14 @@ def check_identity(found: Identity, wanted: Identity, where: str, fix: str) -> N
         raise MfpnetError(f"{where} is of another {' and '.join(different)}: {fix}")
 
 
-def run_cell(config: RunConfig, identity: Identity, folder: Path, console: Console | None) -> Cell:
+def run_cell(
+    row: Row, config: RunConfig, identity: Identity, folder: Path, console: Console | None
+) -> Cell:
     """Train, or go on training, or read what was trained already.
 
     Args:
-        config: the run's.
+        row: what is compared.
+        config: the run's, without the row's change.
         identity: what decides its result.
         folder: the run's own.
         console: for progress.
@@ -115,33 +123,33 @@ def run_cell(config: RunConfig, identity: Identity, folder: Path, console: Conso
     if (folder / CELL_FILE).is_file() and is_cell(known := read_json(folder / CELL_FILE)):
         done: Cell = known
         return done
-    if twin := _twin(config, identity, folder):
+    if twin := _twin(row, identity, folder):
         return twin
     write_json(folder / IDENTITY_FILE, identity)
     if (folder / RESULT_FILE).is_file():
         result = read_json(folder / RESULT_FILE)
     else:
         resume = (folder / CHECKPOINT_FILE).is_file()
-        result = train(config, folder, resume=resume, console=console)
-    cell = _cell(config, identity, result) | {"train_miou": _train_miou(config, folder)}
+        result = train(row.trained(config), folder, resume=resume, console=console)
+    cell = _cell(row, config.seed, identity, result) | {"train_miou": _train_miou(config, folder)}
     write_json(folder / CELL_FILE, cell)
     return cell
 
 
-def _twin(config: RunConfig, identity: Identity, folder: Path) -> Cell | None:
+def _twin(row: Row, identity: Identity, folder: Path) -> Cell | None:
     """What the same network has reached under another name, as `1-1-1` is `without-dilation`."""
-    if is_foreign(config.variant):  # told by its layers alone: weights may start in another way
+    if is_foreign(row.variant):  # told by its layers alone: weights may start in another way
         return None
     for beside in sorted(folder.parent.glob(f"*/{CELL_FILE}")):
         if is_cell(known := read_json(beside)) and known["identity"] == identity:
-            twin: Cell = known | {"variant": config.variant}
+            twin: Cell = known | {"variant": row.name}
             return twin
     return None
 
 
-def cell_folder(config: RunConfig, folder: Path) -> Path:
+def cell_folder(row: Row, seed: int, folder: Path) -> Path:
     """Where the run of a cell lies within the folder of a comparison."""
-    return folder / f"{file_name(config.variant)}-seed{config.seed}"
+    return folder / f"{file_name(row.name)}-seed{seed}"
 
 
 def _check_folder(folder: Path, identity: Identity) -> None:
@@ -152,11 +160,11 @@ def _check_folder(folder: Path, identity: Identity) -> None:
         raise MfpnetError(f"'{folder}' holds a run that is no part of a comparison: {fix}")
 
 
-def _cell(config: RunConfig, identity: Identity, result: dict[str, Any]) -> Cell:
+def _cell(row: Row, seed: int, identity: Identity, result: dict[str, Any]) -> Cell:
     scores = result["evaluation"]
     return {
-        "variant": config.variant,
-        "seed": config.seed,
+        "variant": row.name,
+        "seed": seed,
         "identity": identity,
         "miou": scores["miou"],
         "iou_per_class": scores["iou_per_class"],

@@ -12,7 +12,7 @@ from mfpnet.known_recipes import get_recipe
 from mfpnet.options.ablate import AblateOptions
 from mfpnet.options.data import DataChoice
 from mfpnet.options.verbs import check_at_least
-from mfpnet.suites import baseline_of
+from mfpnet.suites import RECIPE_SUITE, baseline_of
 from mfpnet.training.runs import changed_recipe
 from mfpnet.training.setups import ablation_sources
 from mfpnet.views.show import ERR, counted, percent, say, show_rows
@@ -23,7 +23,7 @@ QUICK = DataChoice(data="synthetic", scenes=48, scene_size="96x128")
 def ablate(options: AblateOptions) -> int:
     """`mfpnet ablate`."""
     from mfpnet.ablate import ablate
-    from mfpnet.ablations.plan import Comparison, network_names
+    from mfpnet.ablations.plan import Comparison, planned_rows
     from mfpnet.train import TrainingStoppedError
     from mfpnet.views.canvas import check_drawable
 
@@ -53,7 +53,7 @@ def ablate(options: AblateOptions) -> int:
         threads=options.threads,
         device=options.device,
     )
-    network_names(comparison)
+    planned_rows(comparison)  # an unknown name is told before anything is read
     folder = options.out / recipe  # suites share the runs of their baseline
     try:
         record = ablate(comparison, folder, record_file=options.json_file, console=ERR)
@@ -89,12 +89,15 @@ def _settled(options: AblateOptions) -> tuple[AblateOptions, str]:
 
 def show(record: Mapping[str, Any]) -> None:
     """The table of a comparison, and what it cannot tell."""
-    rows = [_shown(row, record["baseline"]) for row in record["rows"]]
+    one_network = record["suite"] == RECIPE_SUITE
+    shown = _shown_part if one_network else _shown
+    rows = [shown(row, record["baseline"]) for row in record["rows"]]
     show_rows(rows, tuple(rows[0]))
     on = f"{record['evaluate_on']['name']} {record['evaluate_on']['split']}"
-    threads = counted(record["latency"]["threads"], "thread")
     say(f"mIoU on {on}: mean and spread (standard deviation) over seeds")
-    say(f"M: million parameters; ms: an image of 360x480 in OpenVINO, {threads}")
+    if not one_network:
+        threads = counted(record["latency"]["threads"], "thread")
+        say(f"M: million parameters; ms: an image of 360x480 in OpenVINO, {threads}")
     if record["baseline"]:
         say("not resolved: below twice the baseline's own spread over its seeds, so that")
         say("another seed might have made the difference")
@@ -108,6 +111,15 @@ def _shown(row: Mapping[str, Any], baseline: str | None) -> dict[str, Any]:
         "M": round(row["parameters"] / 1e6, 3),
         "GMACs": round(row["gmacs"], 2),
         "ms": round(row["openvino_ms"], 1),
+    }
+
+
+def _shown_part(row: Mapping[str, Any], baseline: str) -> dict[str, Any]:
+    return {
+        "recipe": row["variant"].removeprefix(f"{baseline}-"),
+        "mIoU %": mean_and_spread(row),
+        "difference": difference_text(row),
+        "on train %": percent(row["train_miou"]),
     }
 
 

@@ -10,6 +10,7 @@ from mfpnet.data.map_file import find_map
 from mfpnet.data.mapping import packaged_maps
 from mfpnet.errors import unknown_name
 from mfpnet.known_recipes import RECIPES, get_recipe
+from mfpnet.recipe_parts import PARTS
 from mfpnet.runtimes.backends import (
     bundled_files,
     file_bytes,
@@ -17,7 +18,7 @@ from mfpnet.runtimes.backends import (
     is_exported,
     open_backend,
 )
-from mfpnet.suites import network_names, suite_names, suite_of
+from mfpnet.suites import RECIPE_SUITE, network_names, suite_names, suite_of
 
 
 def every_name() -> dict[str, list[str]]:
@@ -45,7 +46,8 @@ def facts_of(name: str) -> dict[str, Any]:
     if name in RECIPES:
         return dict(vars(get_recipe(name)))
     if name in suite_names():
-        return {"networks": list(suite_of(name))}
+        parts = {"parts": list(PARTS)} if name == RECIPE_SUITE else {}
+        return {"networks": list(suite_of(name)), **parts}
     if name in packaged_maps():
         return _map_facts(name)
     networks = {*network_names()}

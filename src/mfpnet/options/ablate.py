@@ -16,12 +16,12 @@ Seeds = Annotated[tuple[int, ...], arg(metavar="N [N ...]")]
 
 @dataclass(frozen=True)
 class AblateOptions:
-    """Train every network of a suite in the same way and compare them."""
+    """Train every network of a suite in the same way, or one in several ways, and compare them."""
 
     suite: Annotated[Positional[str], arg(metavar="SUITE")]
     """Name of the suite: see `mfpnet info`."""
     variant: Annotated[str, arg(metavar="NAME")] = "mfpnet_fast"
-    """The baseline of components, depth, dilation, graph and width."""
+    """The baseline of components, depth, dilation, graph and width, or what recipe trains."""
     quick: Flag = False
     """Five minutes or less, on drawn streets: to see how it works, not what is true."""
     data: OmitArgPrefixes[DataChoice] = field(default_factory=DataChoice)
