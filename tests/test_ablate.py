@@ -410,7 +410,8 @@ def test_parts_of_a_recipe_are_compared(
     base, lovasz, flip = record()["rows"]
     assert base["parameters"] == lovasz["parameters"] == flip["parameters"]
     assert lovasz["difference"] == pytest.approx(lovasz["miou"] - base["miou"])
-    for run, changed in zip(runs, ({}, {"lovasz": 0.5}, {"flip": False}, {}), strict=True):
+    changes: list[dict[str, Any]] = [{}, {"lovasz": 0.5}, {"flip": False}, {}]
+    for run, changed in zip(runs, changes, strict=True):
         config = read_config(Path("runs/ablate/tiny") / run / CONFIG_FILE)
         assert config.recipe == dataclasses.replace(TINY, **changed)
         assert config.variant == "narrow"

@@ -3,8 +3,9 @@
     python tools/ablation_tables.py
 
 ablation-SUITE.json is what `mfpnet ablate SUITE --json` wrote. All must come from one recipe and
-one version of the data, or nothing is written. components-muon.json, of another optimiser, stands
-by itself. The text around the tables is written by hand.
+one version of the data, or nothing is written. components-muon.json, of another optimiser, and
+ablation-recipe.json, of one network, stand by themselves. The text around the tables is written by
+hand.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from typing import Any
 from mfpnet.ablations.chart import differences
 from mfpnet.ablations.rows import joined_rows
 from mfpnet.commands.ablate_verb import difference_text, mean_and_spread
-from mfpnet.suites import ABLATIONS
-from results_tables import ROOT, Record, percent, record, rewritten, table
+from mfpnet.known_recipes import typed
+from mfpnet.recipe_parts import recipe_changes
+from mfpnet.suites import ABLATIONS, RECIPE_SUITE
+from results_tables import ROOT, Record, percent, recipe_of, record, rewritten, table
 
 PAGE = ROOT / "docs" / "ablations.md"
 IMAGES = ROOT / "docs" / "images"
@@ -73,6 +76,35 @@ def with_muon() -> str:
     return _compared(record(MUON))
 
 
+def recipe_parts() -> str:
+    """One network trained with and without each part of a recipe."""
+    found = parts_record()
+    if not found:
+        return "Not measured yet.\n"
+    baseline = found["baseline"]
+    changes = {f"{baseline}-{k}": v for k, v in recipe_changes(recipe_of(found["recipe"])).items()}
+    rows = [_part_cells(row, changes.get(row["variant"], {}), baseline) for row in found["rows"]]
+    heads = ("trained", "changed", "seeds", "mIoU %", "difference", "mIoU % on train")
+    return table(heads, rows) + "\n" + _told(found) + "\n"
+
+
+def parts_record() -> Record | None:
+    """Of `mfpnet ablate recipe`, where there is one."""
+    name = f"ablation-{RECIPE_SUITE}"
+    return record(name) if (ROOT / "results" / f"{name}.json").is_file() else None
+
+
+def _part_cells(row: Mapping[str, Any], change: Mapping[str, Any], baseline: str) -> list[str]:
+    return [
+        f"`{row['variant'].removeprefix(f'{baseline}-')}`",
+        ", ".join(f"`{name}={typed(value)}`" for name, value in change.items()) or "-",
+        str(len(row["seeds"])),
+        mean_and_spread(row),
+        difference_text(row),
+        percent(row["train_miou"]),
+    ]
+
+
 def _compared(found: Record) -> str:
     rows = [_cells(row, found["baseline"]) for row in found["rows"]]
     heads = (
@@ -123,6 +155,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "setting": setting,
     **{suite: partial(suite_table, suite) for suite in ABLATIONS},
     "components with muon": with_muon,
+    "recipe": recipe_parts,
 }
 
 
@@ -130,7 +163,8 @@ def main() -> int:
     """Rewrite the page and its pictures."""
     records = measured()
     joined_rows(list(records.values()))
-    for suite, found in records.items():
+    parts = parts_record()
+    for suite, found in {**records, **({RECIPE_SUITE: parts} if parts else {})}.items():
         differences(found["rows"], found["baseline"], IMAGES / f"ablation-{suite}.png")
     PAGE.write_text(rewritten(PAGE.read_text(encoding="utf-8"), TABLES), encoding="utf-8")
     return 0

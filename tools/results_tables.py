@@ -68,13 +68,17 @@ def scores() -> str:
     return table(heads, rows)
 
 
+def recipe_of(values: Mapping[str, Any]) -> Recipe:
+    """A recipe as a record has it."""
+    return Recipe(**{name: frozen(value) for name, value in values.items()})
+
+
 def _score_row(name: str, run: Record, test: Record) -> list[str]:
     config, where = run["config"], run["environment"]
-    recipe = config["recipe"]
+    recipe = recipe_of(config["recipe"])
     threads = "one CPU thread" if where["threads"] == 1 else f"{where['threads']} CPU threads"
-    values = Recipe(**{name: frozen(value) for name, value in recipe.items()})
-    told = told_recipe(config["recipe_name"], values)
-    how = [f"`{told}`", f"{recipe['epochs']} epochs", where["gpu"] or threads]
+    told = told_recipe(config["recipe_name"], recipe)
+    how = [f"`{told}`", f"{recipe.epochs} epochs", where["gpu"] or threads]
     how.append(f"{run['seconds'] / 60:.0f} minutes")
     if config.get("init"):
         how.append("from weights of an earlier run")

@@ -267,9 +267,9 @@ def told_recipe(name: str, recipe: Recipe) -> str:
         return name
     named = asdict(RECIPES[name])
     changed = {k: v for k, v in asdict(recipe).items() if k != "epochs" and v != named[k]}
-    return ", ".join([name, *(f"{key}={_typed(value)}" for key, value in changed.items())])
+    return ", ".join([name, *(f"{key}={typed(value)}" for key, value in changed.items())])
 
 
-def _typed(value: object) -> str:
+def typed(value: object) -> str:
     """A value as one would type it behind --set, without spaces."""
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
