@@ -177,11 +177,11 @@ class ASPP(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """See the class."""
-        pooled = self.pooled(features.mean(dim=(2, 3), keepdim=True)).expand(
-            -1, -1, *features.shape[2:]
-        )
+        pooled = self.pooled(features.mean(dim=(2, 3), keepdim=True))
         views = [branch(features) for branch in self.branches]
-        projected: Tensor = self.project(torch.cat((*views, pooled), dim=1))
+        # Spread out without memory of its own it would cost the others their layout.
+        spread = pooled.expand_as(views[0]).contiguous(memory_format=torch.channels_last)
+        projected: Tensor = self.project(torch.cat((*views, spread), dim=1))
         return projected
 
 

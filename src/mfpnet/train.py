@@ -24,6 +24,7 @@ from mfpnet.files import write_json
 from mfpnet.foreign import foreign_name
 from mfpnet.predict import Predictor
 from mfpnet.records import environment
+from mfpnet.training.allocator import keep_freed_memory
 from mfpnet.training.interrupt import catch_stop
 from mfpnet.training.precise_bn import MOST_BATCHES, measure_statistics
 from mfpnet.training.run_folder import taken_folder
@@ -80,6 +81,7 @@ def train(
     console = console or Console(stderr=True)
     if config.threads:
         torch.set_num_threads(config.threads)
+    keep_freed_memory()
     with nullcontext() if resume else taken_folder(folder, config):
         return _trained(config, folder, resume, console)
 

@@ -51,10 +51,11 @@ def _all_at_once(probabilities: Tensor, labels: Tensor) -> Tensor:
 def _class_by_class(probabilities: Tensor, labels: Tensor) -> Tensor:
     """The same, each class by itself and of its larger errors only."""
     losses = []
-    for label in labels.unique():
+    each = probabilities.unbind()  # indexing would give each its own gradient of all classes
+    for label in labels.unique().tolist():
         if label >= 0:
             truth = labels == label
-            errors = (truth.float() - probabilities[label]).abs()
+            errors = (truth.float() - each[label]).abs()
             kept = ((errors > LEAST_ERROR) & (labels >= 0)).nonzero()[:, 0]
             losses.append(_losses(errors[None, kept], truth[None, kept], truth.sum()[None]))
     return torch.stack(losses).mean() if losses else probabilities.sum() * 0
