@@ -50,7 +50,6 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
         ("ablate depth --baseline-seeds 1 1", "--baseline-seeds 1 1 names a seed twice"),
         ("ablate depth --json /dev/null/a.json", "cannot write '/dev/null/a.json'"),
         ("train --parts 9", "--parts is 9: a batch has 8 frames."),
-        ("train --parts 2 --compile", "--parts is 2: a compiled network learns from whole batches"),
         ("train --set class_mix=2", "class_mix is 2: it must be 0 to 1."),
         ("train --instances --set class_mix=0.5", "with --instances no class_mix"),
         ("train --set power=-1", "power is -1: it must be 0 or more."),
@@ -256,3 +255,14 @@ def test_interrupted_training_goes_on(tmp_path: Path) -> None:
     assert "epoch 1/9" not in printed
     assert len((run / "metrics.jsonl").read_text().splitlines()) == 9
     assert (run / "weights.safetensors").is_file()
+
+
+def test_compiling_wants_a_compiler(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CXX", raising=False)
+    with pytest.raises(SystemExit) as end:
+        main(["train", "--compile", "--device", "cpu"])
+    assert end.value.code == 2
+    assert "--compile needs a C++ compiler" in capsys.readouterr().err

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 import torch
@@ -15,13 +16,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mfpnet.errors import MfpnetError
+from mfpnet.exact_dilation import with_exact_dilation
+from mfpnet.model import MFPNet
 from mfpnet.training.auxiliary import AuxiliaryHeads
 from mfpnet.training.building import build_stepper
 from mfpnet.training.optim import EMA, build_optimizer
-from mfpnet.training.replicas import Replicas, count_parts
+from mfpnet.training.replicas import Replicas, compile_steps, count_parts
 from mfpnet.training.stepper import Stepper
 from mfpnet.variants import create_model
-from samples import RUN
+from samples import RUN, TINY
 
 
 @pytest.fixture(autouse=True)
@@ -219,10 +222,20 @@ def test_a_part_that_fails_leaves_nothing_behind() -> None:
     assert all(each.grad is None for copied in replicas.copies for each in copied.parameters())
 
 
-def test_a_compiled_network_learns_from_whole_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch, "compile", lambda model: model)
+def test_each_part_of_a_compiled_network_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[nn.Module] = []
+
+    def compiling(model: nn.Module, *, dynamic: bool) -> nn.Module:
+        assert not dynamic
+        given.append(model)
+        return model
+
+    monkeypatch.setattr(torch, "compile", compiling)
     model = small()
-    assert Stepper(model, _sgd(model), total_steps=8, compiled=True, parts=2).parts == 1
+    stepper = Stepper(model, _sgd(model), total_steps=8, compiled=True, parts=2)
+    assert stepper.parts == 2
+    assert stepper._replicas is not None
+    assert given[-2:] == stepper._replicas.copies
 
 
 def _sgd(model: nn.Module) -> torch.optim.Optimizer:
@@ -258,3 +271,62 @@ def test_a_run_has_the_parts_that_it_wants(
     recipe = dataclasses.replace(RUN.recipe, batch_size=8)
     config = dataclasses.replace(RUN, variant=variant, recipe=recipe, parts=wanted)
     assert build_stepper(config, small(), frames, torch.device("cpu")).parts == parts
+
+
+# PyTorch's own compiler imports what PyTorch calls deprecated.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_compiled_parts_learn_what_parts_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Traced and differentiated as for a compiler, run by PyTorch: no minutes of compilation."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
+    torch.compiler.reset()
+    plain, compiled = small(norm=True), small(norm=True)
+    by_hand, by_code = Replicas(plain, 2), Replicas(compiled, 2, compiled=True)
+    for size, seed in ((8, 0), (6, 1), (8, 2)):  # another size is another shape
+        loss = by_hand.learn(backward, *batch(size, seed))
+        assert by_code.learn(backward, *batch(size, seed)) == pytest.approx(loss.item(), rel=1e-5)
+    for ours, theirs in zip(plain.parameters(), compiled.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, theirs.grad)
+    for name, value in plain.named_buffers():
+        torch.testing.assert_close(compiled.get_buffer(name), value)
+
+
+def test_the_first_part_of_a_new_shape_compiles_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two compilations of the same code at once would take twice as long, or clash."""
+    monkeypatch.setattr(torch, "compile", lambda model, **_: model)
+    running, most = 0, []
+    lock = threading.Lock()
+
+    def work(_: object, images: Tensor, targets: Tensor) -> Tensor:
+        nonlocal running
+        with lock:
+            running += 1
+            most.append(running)
+        time.sleep(0.05)
+        with lock:
+            running -= 1
+        return targets.float().mean()
+
+    replicas = Replicas(small(), 2, compiled=True)
+    for size, expected in ((8, 1), (8, 2), (6, 1), (6, 2)):
+        most.clear()
+        replicas.learn(work, *batch(size))
+        assert max(most) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_compiled_gradients_in_bf16_are_near_those_in_fp32() -> None:
+    """Dilated kernels included, by the compiler that trains."""
+    torch.compiler.reset()
+    images = batch(4)[0].contiguous(memory_format=torch.channels_last)
+    found = []
+    for compiled in (False, True):
+        torch.manual_seed(0)
+        network = with_exact_dilation(MFPNet(TINY)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        forward = compile_steps(network) if compiled else network
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=compiled):
+            logits = forward(images)
+        logits.float().square().mean().backward()
+        found.append([p.grad.flatten() for p in network.parameters() if p.grad is not None])
+    exact, rounded = map(torch.cat, found)
+    assert F.cosine_similarity(exact, rounded, dim=0) > 0.95

@@ -25,7 +25,9 @@ ON_CPU: dict[str, Setting] = {
     "channels last, loss stride 2, bf16, parts": Setting(
         dtype=torch.bfloat16, loss_stride=2, parted=True
     ),
-    "channels last, loss stride 2, compiled": Setting(compiled="default", loss_stride=2),
+    "channels last, loss stride 2, bf16, parts, compiled": Setting(
+        dtype=torch.bfloat16, loss_stride=2, parted=True, compiled="default"
+    ),
 }
 ON_GPU: dict[str, Setting] = {
     REFERENCE: Setting(torch.contiguous_format),

@@ -88,8 +88,9 @@ class Trainee:
             check_every=1 if self.device.type == "cpu" else 20,
             loss_stride=setting.loss_stride,
             parts=count_parts(self.batch_size, self.device) if setting.parted else 1,
+            compiled=setting.compiled == "default",
         )
-        if setting.compiled:
+        if setting.compiled == "reduce-overhead":  # kernels and their launches in one
             network.compile(mode=setting.compiled, dynamic=False)
         if setting.graphs:
             self._capture(network)

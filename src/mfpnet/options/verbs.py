@@ -174,7 +174,7 @@ class TrainOptions:
     allow_overlap: Flag = False
     """Evaluate on frames that are also trained on."""
     compile: Flag = False
-    """Train through torch.compile: minutes to start, then faster on a GPU."""
+    """Train through torch.compile: minutes to start, once for each crop size, then faster."""
     tensorboard: Flag = False
     """Write TensorBoard events too (extra `log`)."""
     json_file: Json = None

@@ -13,12 +13,13 @@ import copy
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from threading import Barrier
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-# (network, images, targets) to the loss, whose gradients the network has got by then.
-Learn = Callable[[nn.Module, Tensor, Tensor], Tensor]
+# (forward, images, targets) to the loss, whose gradients the network has got by then.
+Learn = Callable[[Callable[..., Any], Tensor, Tensor], Tensor]
 # Batch norms of fewer images are too noisy: a batch of 8 has two parts, however many the cores.
 SMALLEST_PART = 4
 
@@ -36,10 +37,14 @@ class Replicas:
     Args:
         model: gets the sum of what the copies learn, and the mean of what their batch norms count.
         count: of copies, among which PyTorch's threads are divided.
+        compiled: run the copies through `torch.compile`.
     """
 
-    def __init__(self, model: nn.Module, count: int) -> None:
+    def __init__(self, model: nn.Module, count: int, *, compiled: bool = False) -> None:
         self.model, self.copies = model, [_sharing_weights(model) for _ in range(count)]
+        self._forwards = [compile_steps(each) if compiled else each for each in self.copies]
+        # Of the batches that compiled code is there for.
+        self._known: set[torch.Size] | None = set() if compiled else None
         threads = torch.get_num_threads()
         started = Barrier(count)
         self._pool = ThreadPoolExecutor(count, "part", _with_threads, (threads // count, started))
@@ -51,7 +56,7 @@ class Replicas:
         """Give each copy its part of a batch; the model ends with what all have learnt.
 
         Args:
-            work: called with each copy and its part.
+            work: called with what runs each copy, and its part.
             images: (B, C, H, W), B at least the number of parts.
             targets: (B, H, W).
 
@@ -63,10 +68,14 @@ class Replicas:
         """
         self._follow()
         parts = (each.tensor_split(len(self.copies)) for each in (images, targets))
-        learning = [
-            self._pool.submit(work, *given) for given in zip(self.copies, *parts, strict=True)
-        ]
+        learning = []
+        for given in zip(self._forwards, *parts, strict=True):
+            learning.append(self._pool.submit(work, *given))
+            if self._compiles(images.shape):
+                wait(learning)  # the others use what the first compiles
         wait(learning)
+        if self._known is not None:
+            self._known.add(images.shape)
         try:
             losses = [each.result() for each in learning]
             self._gather()
@@ -74,6 +83,9 @@ class Replicas:
             for each in self.copies:
                 each.zero_grad(set_to_none=True)
         return torch.stack(losses).sum()
+
+    def _compiles(self, shape: torch.Size) -> bool:
+        return self._known is not None and shape not in self._known
 
     def _follow(self) -> None:
         for each in self.copies:
@@ -94,6 +106,15 @@ class Replicas:
             for ours, theirs in zip(self.model.parameters(), each.parameters(), strict=True):
                 if theirs.grad is not None:
                     ours.grad = theirs.grad if ours.grad is None else ours.grad.add_(theirs.grad)
+
+
+def compile_steps(model: nn.Module) -> Callable[..., Any]:
+    """Its forward and backward through `torch.compile`, anew for each shape of a batch.
+
+    Code for any shape is slower, and a training has two: of crops and of whole frames.
+    """
+    compiled: Callable[..., Any] = torch.compile(model, dynamic=False)
+    return compiled
 
 
 def _with_threads(threads: int, started: Barrier) -> None:

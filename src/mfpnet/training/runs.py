@@ -43,7 +43,7 @@ class RunConfig:
         threads: CPU threads, None for PyTorch's choice.
         parts: of a batch, each with threads, statistics and a loss of its own (see `replicas`);
             None for as many as there are threads, of four frames at least, and whole batches of
-            somebody else's network or a compiled one. A run that goes on keeps its number.
+            somebody else's network. A run that goes on keeps its number.
         deterministic: bit-exact on a GPU too, at a cost; a CPU is with the same thread count.
         allow_overlap: evaluate on frames that are trained on.
         compile: train through `torch.compile`.

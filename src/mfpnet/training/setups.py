@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -256,16 +258,28 @@ def check_config(config: RunConfig) -> None:
         check_teacher(weights, labels.classes, frames)
     if config.evaluate_on:
         open_dataset(config.evaluate_on.read_as(frames))
-    _check_parts(config, choose_device(config.device).type)
+    device = choose_device(config.device).type
+    _check_parts(config, device)
+    if config.compile and device == "cpu":
+        _check_compiler()
 
 
 def _check_parts(config: RunConfig, device: str) -> None:
     parts, batch_size = config.parts or 1, config.recipe.batch_size
     if parts > batch_size:
         raise MfpnetError(f"--parts is {parts}: a batch has {batch_size} frames.")
-    if parts > 1 and (config.compile or device != "cpu"):
-        what = "a compiled network" if config.compile else f"'{device}'"
-        raise MfpnetError(f"--parts is {parts}: {what} learns from whole batches, leave it out.")
+    if parts > 1 and device != "cpu":
+        raise MfpnetError(
+            f"--parts is {parts}: '{device}' learns from whole batches, leave it out."
+        )
+
+
+def _check_compiler() -> None:
+    if not any(map(shutil.which, (os.environ.get("CXX", ""), "g++", "c++", "clang++"))):
+        raise MfpnetError(
+            "--compile needs a C++ compiler on a CPU, and none was found: install g++ (apt install "
+            "g++), name one in CXX, or leave --compile out."
+        )
 
 
 def _recipe(base: Recipe, options: TrainOptions) -> Recipe:

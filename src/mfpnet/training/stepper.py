@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mfpnet.errors import MfpnetError
 from mfpnet.training.optim import EMA, poly_factor
-from mfpnet.training.replicas import Replicas
+from mfpnet.training.replicas import Replicas, compile_steps
 
 Batch = tuple[Tensor, Tensor]
 # From the network's output, the targets that it is compared with, and the images, to a scalar.
@@ -34,7 +34,7 @@ class Stepper:
         check_every: batches between checks that the loss is finite; each check waits for a GPU.
         frozen: parts of the network whose weights and statistics stay as they are.
         compiled: run the steps, and nothing else, through `torch.compile`.
-        parts: of a batch, each with a thread of its own, see `replicas`; not of a compiled network.
+        parts: of a batch, each with a thread of its own, see `replicas`.
     """
 
     def __init__(
@@ -58,8 +58,9 @@ class Stepper:
         self.total_steps, self.warmup_steps, self.power = total_steps, warmup_steps, power
         self.accumulate, self.dtype, self.check_every = accumulate, dtype, check_every
         self.loss_stride, self.frozen = loss_stride, frozen
-        self._forward: Callable[..., Any] = torch.compile(model) if compiled else model
-        self._split(1 if compiled else parts)
+        self._forward: Callable[..., Any] = compile_steps(model) if compiled else model
+        self._compiled = compiled
+        self._split(parts)
         self.step = 0
         self._peaks = [group["lr"] for group in optimizer.param_groups]
         self._scaler = torch.amp.GradScaler(
@@ -68,7 +69,8 @@ class Stepper:
 
     def _split(self, parts: int) -> None:
         self.parts = parts
-        self._replicas = Replicas(self.model, parts) if parts > 1 else None
+        split = parts > 1
+        self._replicas = Replicas(self.model, parts, compiled=self._compiled) if split else None
 
     @property
     def learning_rate(self) -> float:
