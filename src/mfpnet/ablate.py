@@ -75,9 +75,8 @@ def ablate(
             _check_same(cells[row.name, config.seed], identity, record_file)
     if console:
         console.print("measuring what each network costs", highlight=False)
-    measured = costs_of(
-        networks, comparison.threads
-    )  # first: what fails here should not do so later
+    # First: what fails here should not do so later.
+    measured = costs_of(networks, comparison.threads)
     costs = {name: measured[variant] for name, variant in variants.items()}
     record: dict[str, Any] = {}
     for row, config, identity in planned:

@@ -124,7 +124,6 @@ ABLATIONS: dict[str, dict[str, Changes]] = {
     "width": _WIDTH,
 }
 
-
 # The suite of one network that is trained in several ways (`recipe_parts`).
 RECIPE_SUITE = "recipe"
 
