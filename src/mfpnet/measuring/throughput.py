@@ -13,6 +13,7 @@ from mfpnet.device import choose_device, used_device
 from mfpnet.measuring.trainee import PHASES, Setting, Trainee
 from mfpnet.records import environment
 from mfpnet.runtimes.latency import interleaved_medians
+from mfpnet.training.allocator import keep_freed_memory
 from mfpnet.training.replicas import count_parts
 from mfpnet.variants import list_models, variant_config
 
@@ -75,6 +76,7 @@ def training_throughput(
     where = choose_device(device)
     if threads:
         torch.set_num_threads(threads)
+    keep_freed_memory()  # as the trainer does
     for variant in only:
         variant_config(variant)
     settings = ON_GPU if where.type == "cuda" else ON_CPU
