@@ -174,7 +174,8 @@ class TrainOptions:
     allow_overlap: Flag = False
     """Evaluate on frames that are also trained on."""
     compile: Flag = False
-    """Train through torch.compile: minutes to start, once for each crop size, then faster."""
+    """Train through torch.compile: minutes to start, once for each crop size; then faster on a GPU,
+    and mfpnet_fast on a CPU too."""
     tensorboard: Flag = False
     """Write TensorBoard events too (extra `log`)."""
     json_file: Json = None
