@@ -13,13 +13,13 @@ import copy
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from threading import Barrier
-from typing import Any
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-# (forward, images, targets) to the loss, whose gradients the network has got by then.
-Learn = Callable[[Callable[..., Any], Tensor, Tensor], Tensor]
+# (network, images, targets) to the loss, whose gradients the network has got by then.
+Learn = Callable[[nn.Module, Tensor, Tensor], Tensor]
 # Batch norms of fewer images are too noisy: a batch of 8 has two parts, however many the cores.
 SMALLEST_PART = 4
 
@@ -42,7 +42,7 @@ class Replicas:
 
     def __init__(self, model: nn.Module, count: int, *, compiled: bool = False) -> None:
         self.model, self.copies = model, [_sharing_weights(model) for _ in range(count)]
-        self._forwards = [compile_steps(each) if compiled else each for each in self.copies]
+        self._runners = [compile_steps(each) if compiled else each for each in self.copies]
         # Of the batches that compiled code is there for.
         self._known: set[torch.Size] | None = set() if compiled else None
         threads = torch.get_num_threads()
@@ -56,7 +56,7 @@ class Replicas:
         """Give each copy its part of a batch; the model ends with what all have learnt.
 
         Args:
-            work: called with what runs each copy, and its part.
+            work: called with each copy, compiled or not, and its part.
             images: (B, C, H, W), B at least the number of parts.
             targets: (B, H, W).
 
@@ -69,7 +69,7 @@ class Replicas:
         self._follow()
         parts = (each.tensor_split(len(self.copies)) for each in (images, targets))
         learning = []
-        for given in zip(self._forwards, *parts, strict=True):
+        for given in zip(self._runners, *parts, strict=True):
             learning.append(self._pool.submit(work, *given))
             if self._compiles(images.shape):
                 wait(learning)  # the others use what the first compiles
@@ -108,13 +108,12 @@ class Replicas:
                     ours.grad = theirs.grad if ours.grad is None else ours.grad.add_(theirs.grad)
 
 
-def compile_steps(model: nn.Module) -> Callable[..., Any]:
+def compile_steps(model: nn.Module) -> nn.Module:
     """Its forward and backward through `torch.compile`, anew for each shape of a batch.
 
     Code for any shape is slower, and a training has two: of crops and of whole frames.
     """
-    compiled: Callable[..., Any] = torch.compile(model, dynamic=False)
-    return compiled
+    return cast("nn.Module", torch.compile(model, dynamic=False))
 
 
 def _with_threads(threads: int, started: Barrier) -> None:
