@@ -90,7 +90,7 @@ class Trainee:
             parts=count_parts(self.batch_size, self.device) if setting.parted else 1,
             compiled=setting.compiled == "default",
         )
-        if setting.compiled == "reduce-overhead":  # kernels and their launches in one
+        if setting.compiled not in (None, "default"):  # a mode that the trainer does not offer
             network.compile(mode=setting.compiled, dynamic=False)
         if setting.graphs:
             self._capture(network)

@@ -16,7 +16,7 @@ Seeds = Annotated[tuple[int, ...], arg(metavar="N [N ...]")]
 
 @dataclass(frozen=True)
 class AblateOptions:
-    """Train every network of a suite in the same way, or one in several ways, and compare them."""
+    """Train every network of a suite, or one by several recipes, and compare them."""
 
     suite: Annotated[Positional[str], arg(metavar="SUITE")]
     """Name of the suite: see `mfpnet info`."""
