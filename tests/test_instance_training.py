@@ -24,10 +24,10 @@ from mfpnet.synthetic.scenes import draw_scene
 from mfpnet.synthetic.streets import SyntheticStreets
 from mfpnet.train import TrainingStoppedError, train
 from mfpnet.training.budget import step_seconds
+from mfpnet.training.checks import check_config
 from mfpnet.training.frames import load_frames
 from mfpnet.training.instance_training import InstanceObjective
 from mfpnet.training.runs import RunConfig, read_config, write_config
-from mfpnet.training.setups import check_config
 from mfpnet.training.transfer import start_from
 from mfpnet.transforms import Augmentation, augment
 from mfpnet.variants import count_parameters, create_model, create_network

@@ -11,8 +11,8 @@ from mfpnet.checkpoint import save_weights
 from mfpnet.errors import MfpnetError
 from mfpnet.labels import CAMVID, LabelSet
 from mfpnet.model import MFPNet
+from mfpnet.training.checks import check_config
 from mfpnet.training.optim import build_optimizer
-from mfpnet.training.setups import check_config
 from mfpnet.training.stepper import Stepper, train_one_epoch
 from mfpnet.training.transfer import frozen_parts, start_from
 from samples import INFO, RUN, TINY, tiny_network

@@ -17,9 +17,10 @@ from mfpnet.folders.recommend import RECOMMENDED, facts_of_pairs, recommend
 from mfpnet.masks.class_file import CLASS_FILE
 from mfpnet.options.verbs import TrainOptions
 from mfpnet.sources import open_joined
+from mfpnet.training.checks import check_config
 from mfpnet.training.runs import RunConfig, used_folder
 from mfpnet.training.settled import config_from_file
-from mfpnet.training.setups import check_config, config_from_options, data_source
+from mfpnet.training.setups import config_from_options, data_source
 
 Tell = Callable[[str], None]
 # Of a first run with a folder of one's own: enough to see that it works.
