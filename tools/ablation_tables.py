@@ -30,10 +30,8 @@ MUON = "components-muon"
 
 def measured() -> dict[str, Record]:
     """The records there are, by suite."""
-    found = [
-        suite for suite in ABLATIONS if (ROOT / "results" / f"ablation-{suite}.json").is_file()
-    ]
-    return {suite: record(f"ablation-{suite}") for suite in found}
+    found = {suite: _if_there(f"ablation-{suite}") for suite in ABLATIONS}
+    return {suite: there for suite, there in found.items() if there}
 
 
 def setting() -> str:
@@ -71,9 +69,8 @@ def suite_table(suite: str) -> str:
 
 def with_muon() -> str:
     """The main rows of the components again, with another optimiser: a table of its own."""
-    if not (ROOT / "results" / f"{MUON}.json").is_file():
-        return "Not measured yet.\n"
-    return _compared(record(MUON))
+    found = _if_there(MUON)
+    return _compared(found) if found else "Not measured yet.\n"
 
 
 def recipe_parts() -> str:
@@ -90,7 +87,10 @@ def recipe_parts() -> str:
 
 def parts_record() -> Record | None:
     """Of `mfpnet ablate recipe`, where there is one."""
-    name = f"ablation-{RECIPE_SUITE}"
+    return _if_there(f"ablation-{RECIPE_SUITE}")
+
+
+def _if_there(name: str) -> Record | None:
     return record(name) if (ROOT / "results" / f"{name}.json").is_file() else None
 
 
