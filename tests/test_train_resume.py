@@ -37,6 +37,7 @@ CONFIG = dataclasses.replace(
         ohem_threshold=0.7,
         lovasz=0.5,
         auxiliary=0.4,
+        branches=True,
         rare_crops=0.5,
         class_mix=0.5,
         precise_bn=True,

@@ -13,6 +13,7 @@ PARTS: dict[str, tuple[str, Any, Any]] = {
     "hard-pixels": ("ohem_threshold", None, 0.7),
     "lovasz": ("lovasz", 0.0, 0.5),
     "auxiliary": ("auxiliary", 0.0, 0.4),
+    "branches": ("branches", False, True),
     "rare-crops": ("rare_crops", 0.0, 0.3),
     "class-mix": ("class_mix", 0.0, 0.5),
     "flip": ("flip", False, True),

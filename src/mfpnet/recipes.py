@@ -73,6 +73,8 @@ class Recipe:
         lovasz: weight of the Lovasz-softmax loss beside the cross-entropy, 0 for none.
         lovasz_from: it counts once this share of the training is over, 0 to 1.
         auxiliary: weight of each auxiliary head's loss, 0 for no such heads.
+        branches: train each kernel as the sum of several (`training.branches`), which are one when
+            it is saved.
         rare_crops: share of the crops that are aimed at a class with less than half an even share
             of the pixels.
         class_mix: share of the crops onto which classes of another are pasted (`mixing`).
@@ -108,6 +110,7 @@ class Recipe:
     lovasz: float = 0.0
     lovasz_from: float = 0.5
     auxiliary: float = 0.0
+    branches: bool = False
     rare_crops: float = 0.0
     class_mix: float = 0.0
     distillation: float = 0.5

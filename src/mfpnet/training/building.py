@@ -21,6 +21,7 @@ from mfpnet.labels import LabelSet
 from mfpnet.model import MFPNet
 from mfpnet.sources import open_dataset, open_joined
 from mfpnet.training.auxiliary import AuxiliaryHeads
+from mfpnet.training.branches import with_branches
 from mfpnet.training.frames import FrameStore, check_watched, load_frames
 from mfpnet.training.instance_training import InstanceTraining
 from mfpnet.training.optim import EMA, build_optimizer
@@ -79,7 +80,7 @@ def build_network(
     resume: bool = False,
     on_note: Callable[[str], None] | None = None,
 ) -> nn.Module:
-    """The network, inside what else is trained: auxiliary heads, or all maps of an instance head.
+    """The network with what else is trained: auxiliary heads, branches, all instance maps.
 
     Args:
         config: the run's.
@@ -106,6 +107,8 @@ def build_network(
     elif isinstance(network, MFPNet) and config.recipe.auxiliary:
         trained = AuxiliaryHeads(network)
     with_exact_dilation(trained)
+    if config.recipe.branches:
+        with_branches(trained, kept=frozen_parts(network) if config.freeze else ())
     return trained.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 

@@ -21,6 +21,7 @@ from mfpnet.errors import MfpnetError
 from mfpnet.info import ModelInfo
 from mfpnet.records import environment
 from mfpnet.training.auxiliary import AuxiliaryHeads
+from mfpnet.training.branches import without_branches
 from mfpnet.training.building import (
     build_augmentation,
     build_info,
@@ -97,9 +98,12 @@ class Session:
 
     @property
     def averaged(self) -> nn.Module:
-        """The averaged network, where there is one, inside of what else is trained."""
+        """The averaged network, where there is one, inside of what else is trained.
+
+        Without branches, and so a copy where there are some.
+        """
         ema = self.stepper.ema
-        return ema.model if ema else self.stepper.model
+        return without_branches(ema.model if ema else self.stepper.model)
 
     def unwrapped(self, trained: nn.Module) -> Network:
         """A network without what is for training only, with what travels with its weights."""
