@@ -230,7 +230,7 @@ def test_folder_without_permission(tmp_path: Path) -> None:
     _, printed = process.communicate(timeout=60)
     locked.chmod(0o755)
     assert process.returncode == 2, printed
-    assert printed.startswith("mfpnet: cannot write 'run/config.yaml': Permission denied")
+    assert printed.startswith("mfpnet: cannot write 'run/.lock': Permission denied")
     assert "Traceback" not in printed
 
 

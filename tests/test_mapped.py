@@ -134,6 +134,14 @@ def test_extra_data_can_be_moved_by_name(camvid: Path, idd: Path) -> None:
         moved_extras((source,), extra_sources((f"idd_lite={idd}",)))
 
 
+def test_of_several_sources_of_one_name_all_are_moved_in_order(camvid: Path, idd: Path) -> None:
+    sources = (DataSource("folder", "a", "/old/a"), DataSource("folder", "b", "/old/b"))
+    moved = moved_extras(sources, extra_sources((f"folder={idd}", f"folder={camvid}")))
+    assert moved == (replace(sources[0], root=str(idd)), replace(sources[1], root=str(camvid)))
+    with pytest.raises(MfpnetError, match=r"given 1 times.* has 2 .*order of /old/a, /old/b"):
+        moved_extras(sources, extra_sources((f"folder={idd}",)))
+
+
 def test_extra_data_survives_the_config(tmp_path: Path) -> None:
     own_map = tmp_path / "own.yaml"
     source = DataSource("camvid", "train", "/there", mapping=str(own_map))

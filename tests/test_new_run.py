@@ -153,6 +153,19 @@ def test_pictures_in_the_place_of_the_plan_are_left_alone(init: str | None, tmp_
     assert sorted(path for path in data.rglob("*")) == there
 
 
+def test_lists_in_the_place_of_the_plan_are_left_alone(place: Path, tmp_path: Path) -> None:
+    """They could be a plan; but no run has been there."""
+    (tmp_path / "work" / "data").mkdir(parents=True)
+    mine = tmp_path / "work" / "data" / "train.txt"
+    mine.write_text("mine\n")
+    with pytest.raises(MfpnetError, match=r"holds 'train\.txt', and a run keeps the plan"):
+        new_run(options(place, epochs=1), tmp_path / "work", lambda _: None)
+    assert mine.read_text() == "mine\n"
+    (tmp_path / "work" / "config.yaml").touch()  # of a run that came to no checkpoint
+    new_run(options(place, epochs=1), tmp_path / "work", lambda _: None)
+    assert mine.read_text() != "mine\n"
+
+
 def test_a_run_from_a_config_has_a_plan_of_its_own(place: Path, tmp_path: Path) -> None:
     given = TrainOptions(config=place / "run" / "config.yaml")
     config = new_run(given, tmp_path / "again", lambda _: None)

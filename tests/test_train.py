@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ from mfpnet.info import ModelInfo
 from mfpnet.predict import Predictor
 from mfpnet.synthetic.streets import SyntheticStreets
 from mfpnet.train import train
+from mfpnet.training.lock import alone_in
 from mfpnet.training.losses import cross_entropy
 from mfpnet.training.runs import read_config
 from mfpnet.variants import create_model
@@ -120,6 +122,41 @@ def test_used_folder_is_refused(run: tuple[Path, dict[str, Any]]) -> None:
         train(EVALUATED, folder, console=quiet())
     assert str(folder) in str(caught.value)
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+
+
+def test_a_folder_that_a_run_is_at_work_in_is_refused(tmp_path: Path) -> None:
+    """By another process; what that one has there stays as it is."""
+    folder = tmp_path / "run"
+    held = (
+        "import sys, pathlib\n"
+        "from mfpnet.training.lock import alone_in\n"
+        f"with alone_in(pathlib.Path({str(folder)!r})):\n"
+        "    print('held', flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", held], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout
+        assert other.stdout.readline() == b"held\n"
+        for resume in (False, True):
+            with pytest.raises(MfpnetError, match=r"not ended is at work in .*run'.*--out"):
+                train(RUN, folder, resume=resume, console=quiet())
+        assert [path.name for path in folder.iterdir()] == [".lock"]
+        other.kill()
+    train(with_recipe(epochs=1), folder, console=quiet())
+    assert not (folder / ".lock").exists()
+
+
+def test_one_process_may_take_its_folder_twice(tmp_path: Path) -> None:
+    with alone_in(tmp_path / "a" / "run"):
+        with alone_in(tmp_path / "a" / "run"):
+            pass
+        assert (tmp_path / "a" / "run" / ".lock").exists()
+    assert not list(tmp_path.iterdir())
+    with alone_in(tmp_path / "a" / "run"):
+        (tmp_path / "a" / "notes").touch()
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["notes"]
 
 
 def test_evaluating_on_training_frames_is_refused_unless_allowed(tmp_path: Path) -> None:

@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from torch import Tensor
+from torch import Tensor, nn
 
 from mfpnet.checkpoint import load_checkpoint
 from mfpnet.errors import MfpnetError
 from mfpnet.files import read_json
 from mfpnet.recipes import Recipe
 from mfpnet.suites import VARIANTS
+from mfpnet.synthetic.streets import SyntheticStreets
 from mfpnet.train import TrainingStoppedError, train
 from mfpnet.training.objective import Objective
 from mfpnet.training.runs import RunConfig, read_config
@@ -159,6 +160,21 @@ def test_without_average_and_accumulation(
     assert_same_run(tmp_path / "stopped", tmp_path / "straight")
 
 
+def dropping(num_classes: int) -> nn.Module:
+    """Somebody else's network, that draws numbers while it is trained."""
+    return nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.Dropout(), nn.Conv2d(8, num_classes, 1))
+
+
+def test_a_network_that_draws_numbers_goes_on_drawing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = dataclasses.replace(SIMPLE, variant=f"{__name__}:dropping")
+    go(config, tmp_path / "straight")
+    stop_at(config, tmp_path / "stopped", 3, monkeypatch)
+    go(config, tmp_path / "stopped", resume=True)
+    assert_same_run(tmp_path / "stopped", tmp_path / "straight")
+
+
 def test_a_run_in_parts_goes_on_in_as_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C reaches whoever waits for the parts; whoever goes on does not choose their number."""
     parted = dataclasses.replace(CONFIG, threads=2, parts=2)
@@ -248,6 +264,22 @@ def test_another_number_of_threads_is_told(tmp_path: Path, monkeypatch: pytest.M
 
 def test_nothing_to_resume_from(tmp_path: Path) -> None:
     with pytest.raises(MfpnetError, match="nothing to resume from"):
+        go(SIMPLE, tmp_path, resume=True)
+
+
+@pytest.mark.parametrize(("masks", "changed"), [(True, "other masks"), (False, "other pictures")])
+def test_data_that_has_changed_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, masks: bool, changed: str
+) -> None:
+    stop_at(SIMPLE, tmp_path, 1, monkeypatch)
+    load = SyntheticStreets.load
+
+    def other(self: SyntheticStreets, index: int) -> tuple[Any, Any]:
+        image, target = load(self, index)
+        return (image, target[::-1] * 0) if masks else (255 - image, target)
+
+    monkeypatch.setattr(SyntheticStreets, "load", other)
+    with pytest.raises(MfpnetError, match=f"{changed} than .*--init {tmp_path}"):
         go(SIMPLE, tmp_path, resume=True)
 
 

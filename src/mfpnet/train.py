@@ -26,6 +26,7 @@ from mfpnet.predict import Predictor
 from mfpnet.records import environment
 from mfpnet.training.allocator import keep_freed_memory
 from mfpnet.training.interrupt import catch_stop
+from mfpnet.training.lock import alone_in
 from mfpnet.training.precise_bn import MOST_BATCHES, measure_statistics
 from mfpnet.training.run_folder import taken_folder
 from mfpnet.training.runs import RunConfig, resume_command, without_places
@@ -76,13 +77,14 @@ def train(
 
     Raises:
         TrainingStoppedError: Ctrl-C; a checkpoint is left.
-        MfpnetError: bad data, a used folder, a loss that is not finite, a disk that is full.
+        MfpnetError: bad data, a used folder or one in use, a loss that is not finite, a disk that
+            is full.
     """
     console = console or Console(stderr=True)
     if config.threads:
         torch.set_num_threads(config.threads)
     keep_freed_memory()
-    with nullcontext() if resume else taken_folder(folder, config):
+    with alone_in(folder), nullcontext() if resume else taken_folder(folder, config):
         return _trained(config, folder, resume, console)
 
 

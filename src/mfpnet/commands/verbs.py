@@ -11,6 +11,7 @@ from mfpnet.files import write_json
 from mfpnet.options import verbs as given
 from mfpnet.options.evaluate import EvaluateOptions
 from mfpnet.options.verbs import check_at_least, parse_tile
+from mfpnet.training.lock import alone_in
 from mfpnet.training.new_run import new_run, run_name
 from mfpnet.training.settled import config_to_resume
 from mfpnet.views.show import (
@@ -30,13 +31,11 @@ def train(options: given.TrainOptions) -> int:
 
     check_at_least(0, evaluate_every=options.evaluate_every, evaluate_last=options.evaluate_last)
     check_at_least(1, threads=options.threads)
-    if options.resume:
-        folder = options.resume
-        config = config_to_resume(options, folder)
-    else:
-        folder = options.out or _fresh_folder(run_name(options))
-        config = new_run(options, folder, say)
-    result = train(config, folder, resume=options.resume is not None, console=ERR)
+    folder = options.resume or options.out or _fresh_folder(run_name(options))
+    resumed = config_to_resume(options, folder) if options.resume else None
+    with alone_in(folder):
+        config = resumed or new_run(options, folder, say)
+        result = train(config, folder, resume=resumed is not None, console=ERR)
     if result["evaluation"]:
         show_scores(result["evaluation"])
     say(f"weights, result and {CURVES_FILE} are in {folder}")

@@ -31,16 +31,28 @@ def moved_extras(
 
     Args:
         extras: what a run was started with.
-        elsewhere: some of it, or all, by name, where it lies now.
+        elsewhere: some of it, or all, by name, where it lies now; of one name all, in the run's
+            order.
 
     Raises:
-        MfpnetError: the run had no extra data of that name.
+        MfpnetError: the run had no extra data of that name, or more or less of it.
     """
-    roots = {source.name: source.root for source in elsewhere}
-    for name in roots:
-        if name not in [source.name for source in extras]:
+    roots: dict[str, list[str | None]] = {}
+    for source in elsewhere:
+        roots.setdefault(source.name, []).append(source.root)
+    for name, places in roots.items():
+        known = [source.root for source in extras if source.name == name]
+        if not known:
             raise MfpnetError(f"--extra {name}: the run has no extra data of that name to move.")
-    return tuple(replace(each, root=roots.get(each.name, each.root)) for each in extras)
+        if len(places) != len(known):
+            raise MfpnetError(
+                f"--extra {name} is given {len(places)} times, and the run has {len(known)} such "
+                f"sources: give all of them, in the order of {', '.join(map(str, known))}."
+            )
+    return tuple(
+        replace(each, root=roots[each.name].pop(0)) if each.name in roots else each
+        for each in extras
+    )
 
 
 def _source(text: str) -> DataSource:

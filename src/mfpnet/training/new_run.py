@@ -18,7 +18,8 @@ from mfpnet.masks.class_file import CLASS_FILE
 from mfpnet.options.verbs import TrainOptions
 from mfpnet.sources import open_joined
 from mfpnet.training.checks import check_config
-from mfpnet.training.runs import RunConfig, used_folder
+from mfpnet.training.lock import alone_in
+from mfpnet.training.runs import CONFIG_FILE, RunConfig, used_folder
 from mfpnet.training.settled import config_from_file
 from mfpnet.training.setups import config_from_options, data_source
 
@@ -41,6 +42,11 @@ def new_run(options: TrainOptions, folder: Path, tell: Tell) -> RunConfig:
     Raises:
         MfpnetError: something is unusable; nothing is left behind.
     """
+    with alone_in(folder):
+        return _new_run(options, folder, tell)
+
+
+def _new_run(options: TrainOptions, folder: Path, tell: Tell) -> RunConfig:
     _check_unused(folder, options.model)
     if options.config:
         return _repeated(config_from_file(options, options.config), folder)
@@ -58,17 +64,18 @@ def _check_unused(folder: Path, model: str | None) -> None:
 
     if (folder / CHECKPOINT_FILE).exists():
         raise used_folder(folder, model)
-    place = folder / PLAN
-    strange = [
-        path.name
-        for path in place.glob("*")
-        if not path.is_file() or (path.name != CLASS_FILE and path.suffix != ".txt")
-    ]
+    # What a power cut has left of a run that never came to a checkpoint may be written over.
+    begun, place = (folder / CONFIG_FILE).is_file(), folder / PLAN
+    strange = [path.name for path in place.glob("*") if not (begun and _is_of_plan(path))]
     if strange:
         raise MfpnetError(
             f"'{place}' holds '{min(strange)}', and a run keeps the plan of its data in a folder "
             f"of that name: choose another folder with --out."
         )
+
+
+def _is_of_plan(path: Path) -> bool:
+    return path.is_file() and (path.name == CLASS_FILE or path.suffix == ".txt")
 
 
 def _repeated(config: RunConfig, folder: Path) -> RunConfig:
@@ -135,12 +142,11 @@ def _own_run(options: TrainOptions, folder: Path, tell: Tell) -> RunConfig:
 
 @contextmanager
 def _removed_if_refused(folder: Path) -> Iterator[None]:
-    """Take the plan away again, and the folder if it is new, where the block fails."""
-    there = folder.exists()
+    """Take the plan away again where the block fails."""
     try:
         yield
     except BaseException:
-        shutil.rmtree(folder / PLAN if there else folder, ignore_errors=True)
+        shutil.rmtree(folder / PLAN, ignore_errors=True)
         raise
 
 

@@ -1,4 +1,4 @@
-"""The folder of a run: taken at once, and given back by a run that never came to a checkpoint."""
+"""The folder of a run: given back by a run that never came to a checkpoint."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mfpnet.views.runlog import METRICS_FILE, TENSORBOARD_FOLDER
 
 @contextmanager
 def taken_folder(folder: Path, config: RunConfig) -> Iterator[None]:
-    """Write the config, so that nobody else takes the folder, and let the block train in it.
+    """Write the config, and let the block train in the folder, which is this process's alone.
 
     What ends before its first checkpoint must not look like a run to go on with: what the run
     wrote is removed. A `config.yaml` that was there before stays.
@@ -43,4 +43,3 @@ def _remove_traces(folder: Path, config: RunConfig) -> None:
     with suppress(OSError):
         for name in (CONFIG_FILE, METRICS_FILE):
             (folder / name).unlink(missing_ok=True)
-        folder.rmdir()

@@ -222,6 +222,8 @@ def save_state(run: Session) -> None:
         "seconds": run.seconds,
         "threads": torch.get_num_threads(),
         "frames": len(run.store),
+        "pixel_counts": run.store.pixel_counts.tolist(),
+        "random": torch.get_rng_state(),
         "info": run.info.as_dict(),
         "commits": run.commits,
     }
@@ -241,6 +243,7 @@ def restore(run: Session) -> None:
             f"'{run.folder}' was trained on {state['frames']} frames, and the data has "
             f"{len(run.store)} now: restore it, or start anew with --init {run.folder}."
         )
+    _check_same_data(run, state)
     run.commits = [*state["commits"], [state["step"], run.commits[0][1]]]
     run.stepper.restore(state)
     run.info = ModelInfo.from_dict(state["info"])
@@ -251,3 +254,19 @@ def restore(run: Session) -> None:
             f"The run had {state['threads']} threads and goes on with {torch.get_num_threads()}: "
             f"it will not be bit-exact. --threads {state['threads']} makes it so."
         )
+    if "random" in state:  # last: what is built draws numbers; older checkpoints have none
+        torch.set_rng_state(state["random"])
+
+
+def _check_same_data(run: Session, state: dict[str, Any]) -> None:
+    """By what is known of it anyway: how many pixels each class has, and the mean colour."""
+    counts, mean = state.get("pixel_counts"), state["info"]["mean"]
+    for changed, name in (
+        (counts not in (None, run.store.pixel_counts.tolist()), "other masks"),
+        (not torch.allclose(run.store.mean.cpu(), torch.tensor(mean), atol=1e-3), "other pictures"),
+    ):
+        if changed:
+            raise MfpnetError(
+                f"the data has {name} than '{run.folder}' was trained on: restore it, or start "
+                f"anew with --init {run.folder}."
+            )
