@@ -155,6 +155,36 @@ def test_interval_needs_two_blocks_and_holds_the_score(reader: Reader) -> None:
         assert bounds[0] <= iou <= bounds[1]
 
 
+def test_neighbours_are_told_by_their_names_however_they_are_listed(reader: Reader) -> None:
+    """Of a drive that is right at first and then wrong; a frame has its place in its name."""
+
+    @dataclasses.dataclass
+    class Listed(Marked):
+        order: tuple[int, ...] = ()
+
+        def frame_name(self, index: int) -> str:
+            return f"{self.sequence(index)}_{self.order[index]}"
+
+    targets = random_maps(60, 1, 10)
+    answers = [*targets[:30], *random_maps(30, 0, 10)]
+    listed = [*range(60)]
+    shuffled = np.random.default_rng(0).permutation(60).tolist()
+    straight, mixed = (
+        evaluate(
+            reader,
+            Listed(
+                [answers[i] for i in order],
+                [targets[i] for i in order],
+                drives="a" * 60,
+                order=tuple(order),
+            ),
+        )
+        for order in (listed, shuffled)
+    )
+    assert straight.interval == mixed.interval
+    assert straight.interval_per_class == mixed.interval_per_class
+
+
 def test_record_has_an_interval_for_each_class_that_two_blocks_have(
     reader: Reader, tmp_path: Path
 ) -> None:

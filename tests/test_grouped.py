@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,18 @@ def test_an_identity_map_gives_the_plain_scores(predictor: Predictor, tmp_path: 
     sides = sides_of(predictor, dataset, identity_map(CAMVID))
     found = evaluate(sides.predictor, sides.dataset, scored=sides.scored)
     assert found.as_dict() == plain.as_dict()
+
+
+def test_a_network_that_tells_objects_apart_is_scored_in_groups_too(idd: Path) -> None:
+    network = modest_network(instances=True)
+    network.info = replace(INFO, things=("car", "pedestrian"))
+    predictor, dataset = Predictor(network, device="cpu"), IddLite(idd, "val")
+    sides = sides_of(predictor, dataset, find_map("camvid-idd_lite"))
+    found = evaluate(sides.predictor, sides.dataset, scored=sides.scored)
+    network.info = INFO
+    plain = sides_of(Predictor(network, device="cpu"), dataset, find_map("camvid-idd_lite"))
+    expected = evaluate(plain.predictor, plain.dataset, scored=plain.scored)
+    assert found.as_dict() == expected.as_dict()
 
 
 def test_without_a_map_nothing_changes(predictor: Predictor, idd: Path) -> None:

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from folders import street_folder
+from mfpnet.checkpoint import read_info
 from mfpnet.cli import main
 from mfpnet.errors import MfpnetError
 from mfpnet.folders.plans import plan_of
@@ -15,6 +17,7 @@ from mfpnet.options.data import DataChoice
 from mfpnet.options.verbs import TrainOptions
 from mfpnet.training.new_run import new_run, run_name
 from mfpnet.training.runs import read_config
+from mfpnet.training.setups import check_calibration
 
 FEW = ("--epochs", "1", "--crop-size", "64x64", "--threads", "1", "--device", "cpu")
 
@@ -105,6 +108,30 @@ def test_time_decides_on_the_epochs(place: Path, tmp_path: Path) -> None:
     assert f"{config.recipe.epochs} epochs of 8 frames fit into 0.02 minutes" in told[-1]
 
 
+@pytest.mark.parametrize("given", [{"epochs": 10}, {"set": ("epochs=10",)}])
+def test_warm_up_and_average_fit_the_epochs_that_were_asked_for(
+    given: dict[str, object], place: Path, tmp_path: Path
+) -> None:
+    recipe = new_run(options(place, **given), tmp_path / "run", lambda _: None).recipe
+    assert (recipe.epochs, recipe.warmup_epochs, recipe.ema) == (10, 0.5, 0.9)
+
+
+def test_what_was_said_of_them_holds_whatever_the_time(place: Path, tmp_path: Path) -> None:
+    asked = ("ema=0.5", "warmup_epochs=0.25")
+    given = options(place, minutes=0.02, crop_size="32x32", device="cpu", set=asked)
+    recipe = new_run(given, tmp_path / "run", lambda _: None).recipe
+    assert (recipe.ema, recipe.warmup_epochs) == (0.5, 0.25)
+    given = replace(given, set=("epochs=3",))
+    with pytest.raises(MfpnetError, match="--minutes and --epochs both"):
+        new_run(given, tmp_path / "other", lambda _: None)
+
+
+def test_a_recipe_without_an_average_gets_none_from_a_time(place: Path, tmp_path: Path) -> None:
+    given = options(place, minutes=0.02, recipe="camvid", crop_size="32x32", device="cpu")
+    recipe = new_run(given, tmp_path / "run", lambda _: None).recipe
+    assert (recipe.ema, recipe.warmup_epochs) == (0, 0)
+
+
 def test_extra_frames_take_their_time_too(place: Path, tmp_path: Path) -> None:
     street_folder(tmp_path / "more", count=5, split="val")
     told: list[str] = []
@@ -184,6 +211,17 @@ def test_a_run_is_called_after_network_and_folder(place: Path) -> None:
     assert run_name(options(place)) == "mfpnet_fast-farm"
     assert run_name(options(place, variant="mfpnet")) == "mfpnet-farm"
     assert run_name(TrainOptions()) == "mfpnet-synthetic"
+
+
+def test_a_folder_called_as_a_data_set_has_none_of_its_licence(place: Path, tmp_path: Path) -> None:
+    shutil.copytree(place / "farm", tmp_path / "synthetic")
+    mfpnet("train", "--data", str(tmp_path / "synthetic"), *FEW, "--out", str(tmp_path / "run"))
+    info = read_info(tmp_path / "run")
+    assert info.data == "folder synthetic"
+    assert info.licence == "that of the training data"
+    with pytest.raises(MfpnetError, match="trained on synthetic, not on"):
+        check_calibration("synthetic", DataChoice(data=str(tmp_path / "synthetic")))
+    check_calibration(info.data, DataChoice(data=str(tmp_path / "synthetic")))
 
 
 def test_a_broken_file_names_the_check_that_lists_all(

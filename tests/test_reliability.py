@@ -125,6 +125,14 @@ def test_each_drive_is_scored_with_the_temperature_of_the_other(predictor: Predi
     assert sum(found.before.pixels) == sum(found.after.pixels) == len(labels)
 
 
+def test_frames_are_seen_as_the_network_takes_them(predictor: Predictor) -> None:
+    """A network of one channel, on frames of three."""
+    network = tiny_network(in_channels=1)
+    network.info = replace(INFO, mean=(0.4,), std=(0.3,))
+    grey = calibrate(Predictor(network, device="cpu"), frames(predictor, "aabb"))
+    assert sum(grey.before.pixels) > 0
+
+
 def test_a_drive_has_no_say_in_its_own_temperature(predictor: Predictor) -> None:
     data = frames(predictor, "abcc")
     scrambled = replace(data, targets=[data.targets[0], 10 - data.targets[1].clip(max=10)])

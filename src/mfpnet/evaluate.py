@@ -19,6 +19,7 @@ from mfpnet.bootstrap import (
 from mfpnet.data.datasets import Dataset, load_checked
 from mfpnet.data.map_file import fitting_maps
 from mfpnet.errors import MfpnetError
+from mfpnet.folders.names import natural
 from mfpnet.info import ModelInfo
 from mfpnet.instance_scores import panoptic_tally
 from mfpnet.instances.panoptic import PanopticScores
@@ -253,9 +254,18 @@ def check_classes(predictor: Predictor, dataset: Dataset) -> None:
         )
 
 
+def _blocks_in_time(dataset: Dataset) -> list[int]:
+    """Neighbours are told by their names: a list of frames may have been shuffled."""
+    frames = range(len(dataset))
+    drives = [dataset.sequence(index) for index in frames]
+    first = {drive: index for index, drive in reversed([*enumerate(drives)])}
+    order = sorted(frames, key=lambda i: (first[drives[i]], natural(dataset.frame_name(i))))
+    in_order = consecutive_blocks([drives[index] for index in order], BLOCK_FRAMES)
+    return [block for _, block in sorted(zip(order, in_order, strict=True))]
+
+
 def _block_of_frames(dataset: Dataset) -> list[int]:
     """Blocks of neighbouring frames, few enough that what is kept of each takes constant memory."""
-    drives = [dataset.sequence(index) for index in range(len(dataset))]
-    blocks = consecutive_blocks(drives, BLOCK_FRAMES)
+    blocks = _blocks_in_time(dataset)
     number = max(blocks) + 1
     return [block * MAX_BLOCKS // number for block in blocks] if number > MAX_BLOCKS else blocks

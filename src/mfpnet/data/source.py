@@ -56,8 +56,14 @@ class DataSource:
 
     @property
     def title(self) -> str:
-        """What the data is called: a folder of one's own by its name."""
-        return Path(self.root).name if self.name == FOLDER and self.root else self.name
+        """What the data is called: a folder of one's own by its name.
+
+        One that is called as a data set is told apart from it, whose licence and limits it lacks.
+        """
+        if self.name != FOLDER or not self.root:
+            return self.name
+        name = Path(self.root).name
+        return f"folder {name}" if name in DATASETS else name
 
 
 @contextmanager

@@ -66,8 +66,16 @@ class GroupPredictor(Predictor):
 
     def __init__(self, predictor: Predictor, table: Table, labels: LabelSet) -> None:
         vars(self).update(vars(predictor))
-        self.info = replace(predictor.info, classes=labels.classes, palette=labels.palette)
+        # Objects are no longer told apart: a group may hold things and what is none.
+        self.info = replace(
+            predictor.info, classes=labels.classes, palette=labels.palette, things=()
+        )
         self._table = table
+
+    @property
+    def finds_instances(self) -> bool:
+        """Never, whatever the network can."""
+        return False
 
     def predict(self, image: Raster | PIL.Image.Image | str | Path) -> Prediction:
         """The groups in one picture; see `Predictor.predict`."""

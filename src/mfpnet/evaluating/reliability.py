@@ -21,6 +21,7 @@ from mfpnet.evaluating.calibration import (
     fit_temperature,
     mean_nll,
 )
+from mfpnet.pixels.bands import as_taken
 from mfpnet.pixels.enlarge import Logits, enlarged_strips, likeliest, log_softmax
 from mfpnet.pixels.pictures import Labels
 from mfpnet.pixels.resizing import resize_image
@@ -159,6 +160,7 @@ def _counted_logits(
     `most` pixels are drawn where there are more, the same ones each time.
     """
     image, target = load_checked(dataset, index)
+    image = as_taken(image, predictor.info.format)
     size = (target.shape[0], target.shape[1])
     logits = predictor.logits(resize_image(image, predictor.network_size(size)))
     counted = target != dataset.labels.ignore_index

@@ -61,6 +61,8 @@ def recommend(facts: Facts, *, gpu: bool = False) -> Recipe:
         optimizer="muon",
         learning_rate=1.6e-2,
         weight_decay=3e-2,
+        warmup_epochs=1,
+        ema=0.99,
         # It sorts all pixels once for each class.
         lovasz=0.5 if facts.num_classes <= MANY_CLASSES else 0.0,
         rare_crops=0.3,
@@ -70,15 +72,18 @@ def recommend(facts: Facts, *, gpu: bool = False) -> Recipe:
 
 
 def with_epochs(recipe: Recipe, frames: int, epochs: int) -> Recipe:
-    """The same for so many passes over so many frames: warm-up and average fit their length."""
+    """The same for so many passes over so many frames: warm-up and average fit their length.
+
+    A recipe without either stays without.
+    """
     epochs = max(epochs, 1)
     steps = epochs * max(frames // min(recipe.batch_size, frames), 1)
     return replace(
         recipe,
         epochs=epochs,
-        warmup_epochs=round(min(epochs / 20, 5), 2),
+        warmup_epochs=round(min(epochs / 20, 5), 2) if recipe.warmup_epochs else 0.0,
         # The average looks back over the last twentieth of the training.
-        ema=round(min(max(1 - 20 / steps, 0.9), 0.999), 4),
+        ema=round(min(max(1 - 20 / steps, 0.9), 0.999), 4) if recipe.ema else 0.0,
     )
 
 

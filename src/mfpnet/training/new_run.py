@@ -13,13 +13,14 @@ from mfpnet.data.source import FOLDER, naming_the_check
 from mfpnet.errors import MfpnetError
 from mfpnet.folders.folder import PLAN
 from mfpnet.folders.plans import Plan, plan_of, write_plan
-from mfpnet.folders.recommend import RECOMMENDED, facts_of_pairs, recommend
+from mfpnet.folders.recommend import RECOMMENDED, facts_of_pairs, recommend, with_epochs
 from mfpnet.masks.class_file import CLASS_FILE
 from mfpnet.options.verbs import TrainOptions
+from mfpnet.recipes import Recipe
 from mfpnet.sources import open_joined
 from mfpnet.training.checks import check_config
 from mfpnet.training.lock import alone_in
-from mfpnet.training.runs import CONFIG_FILE, RunConfig, used_folder
+from mfpnet.training.runs import CONFIG_FILE, RunConfig, changed_recipe, used_folder
 from mfpnet.training.settled import config_from_file
 from mfpnet.training.setups import config_from_options, data_source
 
@@ -55,7 +56,7 @@ def _new_run(options: TrainOptions, folder: Path, tell: Tell) -> RunConfig:
         return _own_run(options, folder, tell)
     config = config_from_options(options)
     check_config(config)
-    return config if options.minutes is None else _timed(config, options.minutes, tell)
+    return config if options.minutes is None else _timed(config, options, options.minutes, tell)
 
 
 def _check_unused(folder: Path, model: str | None) -> None:
@@ -92,7 +93,7 @@ def _repeated(config: RunConfig, folder: Path) -> RunConfig:
 def _check_time(options: TrainOptions) -> None:
     if options.minutes is None:
         return
-    if options.epochs is not None:
+    if _asked_epochs(options) is not None:
         raise MfpnetError("--minutes and --epochs both say how long: give one of them.")
     if not options.minutes > 0:
         raise MfpnetError(f"--minutes is {options.minutes:g}: give a number above 0.")
@@ -126,6 +127,8 @@ def _own_run(options: TrainOptions, folder: Path, tell: Tell) -> RunConfig:
         with naming_the_check(source):
             facts = facts_of_pairs(pairs, plan.labels.num_classes)
         recipe = recommend(facts, gpu=choose_device(options.device).type == "cuda")
+        if epochs := _asked_epochs(options):
+            recipe = with_epochs(recipe, len(pairs), epochs)
     watched = options.evaluate_split or ("val" if "val" in plan.parts else None)
     given = replace(
         options,
@@ -135,8 +138,8 @@ def _own_run(options: TrainOptions, folder: Path, tell: Tell) -> RunConfig:
     )
     with _removed_if_refused(folder):
         config = _planned(config_from_options(given, recipe), plan, folder)
-        if options.epochs is None and (options.minutes or not options.recipe):
-            return _timed(config, options.minutes or FIRST_MINUTES, tell)
+        if _asked_epochs(options) is None and (options.minutes or not options.recipe):
+            return _timed(config, options, options.minutes or FIRST_MINUTES, tell)
     return config
 
 
@@ -161,12 +164,21 @@ def _planned(config: RunConfig, plan: Plan, folder: Path) -> RunConfig:
     return config
 
 
-def _timed(config: RunConfig, minutes: float, tell: Tell) -> RunConfig:
+def _asked_epochs(options: TrainOptions) -> int | None:
+    """What --epochs says, or --set."""
+    settings = [each for each in options.set if each.partition("=")[0] == "epochs"]
+    asked = changed_recipe(Recipe(1, 1, (32, 32)), settings, "--set")
+    return asked.epochs if settings else options.epochs
+
+
+def _timed(config: RunConfig, options: TrainOptions, minutes: float, tell: Tell) -> RunConfig:
     from mfpnet.training.budget import fitted
 
     data = open_joined((config.data, *config.extra))
     frames = len(data)
     config = fitted(config, data.labels, frames, minutes, frame_format(data))
+    # Warm-up and average follow the length, but not where somebody has said what they are to be.
+    config = replace(config, recipe=changed_recipe(config.recipe, options.set, "--set"))
     tell(
         f"{config.recipe.epochs} epochs of {frames} frames fit into {minutes:g} minutes on this "
         f"machine; --minutes or --epochs for more."

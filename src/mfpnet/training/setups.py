@@ -111,7 +111,8 @@ def check_calibration(trained_on: str, choice: DataChoice) -> None:
         MfpnetError: it is other data; weights that do not say are taken to be of data on disk.
     """
     names = trained_on.split("+")
-    if {choice.data, Path(choice.data).absolute().name} & set(names):
+    own = DataSource(FOLDER, root=str(Path(choice.data).absolute()))
+    if (choice.data if choice.data in DATASETS else own.title) in names:
         return
     if trained_on == "unknown" and choice.data not in DRAWN:
         return
