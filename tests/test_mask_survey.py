@@ -104,6 +104,27 @@ def test_smoothed_two_levels_lose_their_borders(tmp_path: Path) -> None:
     assert "15 grey values between those of the classes" in found.notes[-1]
 
 
+@pytest.mark.parametrize("filter_name", ["BILINEAR", "BICUBIC", "LANCZOS"])
+@pytest.mark.parametrize("levels", [(0, 255), (0, 85, 170, 255)])
+def test_resized_grey_masks_keep_their_levels(
+    filter_name: str, levels: tuple[int, ...], tmp_path: Path
+) -> None:
+    size = PIL.Image.Resampling[filter_name]
+    large = [areas(len(levels), seed, (480, 640)) for seed in range(20)]
+    drawn = [PIL.Image.fromarray(np.array(levels, np.uint8)[each]) for each in large]
+    found = proposal(tmp_path, [each.resize((256, 192), size) for each in drawn])
+    assert (held(found), found.classes.unlisted) == (list(levels), "ignore")
+    assert not set(levels) & set(found.classes.ignore)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_thin_classes_of_tiny_masks_are_no_blends(seed: int, tmp_path: Path) -> None:
+    masks = [areas(30, 1000 * seed + each, (12, 16)).astype(np.uint8) for each in range(5)]
+    found = proposal(tmp_path, masks)
+    assert held(found) == np.unique(masks).tolist()
+    assert found.classes.unlisted == "error"
+
+
 def test_colours_are_classes_black_first_then_by_frequency(tmp_path: Path) -> None:
     masks = coloured(COLOURS)
     found = proposal(tmp_path, masks)

@@ -25,6 +25,9 @@ _LEAST_GAP = 8
 # What is blended is thin, so much of it means that something else is going on.
 _MOST_BLENDED = 0.4
 _BLEND_COLOURS = 3
+# Odd values beside blended ones had up to 1.8 times as many pixels (after Lanczos, and as JPEG);
+# thin classes in masks of 12x16 pixels, which look odd too, from 13 times on.
+_MOST_ODD = 4
 _SLIP_MASKS, _SLIP_SHARE = 0.05, 1e-3
 # How much rarer a near miss of a colour is: a slip of the hand, or ringing beside a border.
 _SLIP, _RINGING, _NEAR = 200, 5, 16
@@ -126,15 +129,42 @@ def _without_blends(
     seen: dict[int, Seen], pixels: int, wide: bool
 ) -> tuple[dict[int, Seen], dict[int, Seen]]:
     """Grey values apart from those that occur as thin transitions between others."""
-    thin = {
+    if wide:
+        return seen, {}
+    blended = _with_odd_ones(_blends(seen), seen)
+    sharp = {value: each for value, each in seen.items() if value not in blended}
+    gaps = [b - a for a, b in pairwise(sorted(sharp))]
+    share = _pixels(blended) / pixels
+    if not blended or not gaps or min(gaps) < _LEAST_GAP or share > _MOST_BLENDED:
+        return seen, {}
+    return sharp, blended
+
+
+def _blends(seen: Counted) -> dict[int, Seen]:
+    """Values, or colours, that occur only as thin transitions."""
+    return {
         v: s for v, s in seen.items() if s.inner <= _THIN * s.pixels and 2 * s.between >= s.pixels
     }
-    sharp = {value: each for value, each in seen.items() if value not in thin}
-    gaps = [b - a for a, b in pairwise(sorted(sharp))]
-    share = sum(each.pixels for each in thin.values()) / pixels
-    if wide or not thin or not gaps or min(gaps) < _LEAST_GAP or share > _MOST_BLENDED:
-        return seen, {}
-    return sharp, thin
+
+
+def _with_odd_ones(blends: Counted, seen: Counted) -> dict[int, Seen]:
+    """Blended values, or colours, and the odd ones beside them, where many are blended.
+
+    Odd are those where three classes meet, and those just beyond a class's (ringing). A grey value
+    is compared as a colour of one channel.
+    """
+    if len(blends) < _BLEND_COLOURS:
+        return dict(blends)
+    usual = max(20.0, 10 * median(each.pixels for each in blends.values()))
+    # What fills areas is a class, however near its colour is to another's.
+    narrow = {v: s for v, s in seen.items() if v not in blends and 4 * s.inner <= s.pixels}
+    odd = {v: s for v, s in narrow.items() if s.pixels < usual or _near_twin(v, seen, _RINGING)}
+    few = _pixels(odd) <= _MOST_ODD * _pixels(blends)
+    return {**blends, **(odd if few else {})}
+
+
+def _pixels(seen: Counted) -> int:
+    return sum(each.pixels for each in seen.values())
 
 
 def _check_eight_bits(tally: Tally, sharp: Counted) -> None:
@@ -192,7 +222,7 @@ def _colours(tally: Tally, listed: set[int]) -> Reading:
     seen = tally.by_colour()
     _check_areas(tally, seen, "colours")
     blended = _blended_colours(seen, listed)
-    share = (sum(each.pixels for each in blended.values()) + tally.rest) / tally.pixels
+    share = (_pixels(blended) + tally.rest) / tally.pixels
     if share > _MOST_BLENDED:
         raise MfpnetError(
             f"{100 * share:.0f} % of the masks' pixels have colours that occur only as thin "
@@ -210,20 +240,14 @@ def _colours(tally: Tally, listed: set[int]) -> Reading:
 
 
 def _blended_colours(seen: dict[int, Seen], listed: set[int]) -> dict[int, Seen]:
-    """Colours that occur only as thin transitions, and the odd ones beside them.
-
-    Odd are those where three classes meet, and those just beyond a class's (ringing).
-    """
-    thin = {c: s for c, s in seen.items() if s.inner <= _THIN * s.pixels and c not in listed}
-    blends = {c: s for c, s in thin.items() if 2 * s.between >= s.pixels}
-    if len(blends) < _BLEND_COLOURS or len(seen) - len(thin) < 2:
+    """Colours that occur only as thin transitions, and the odd ones beside them."""
+    unlisted = {code: each for code, each in seen.items() if code not in listed}
+    blends = _blends(unlisted)
+    thick = sum(each.inner > _THIN * each.pixels or c in listed for c, each in seen.items())
+    if len(blends) < _BLEND_COLOURS or thick < 2:
         return {}
-    usual = max(20.0, 10 * median(each.pixels for each in blends.values()))
-    unsure = {c: s for c, s in seen.items() if c not in blends and c not in listed}
-    # What fills areas is a class, however near its colour is to another's.
-    narrow = {c: s for c, s in unsure.items() if 4 * s.inner <= s.pixels}
-    odd = {c: s for c, s in narrow.items() if s.pixels < usual or _near_twin(c, seen, _RINGING)}
-    return blends | odd
+    odd = _with_odd_ones(blends, seen)
+    return {code: each for code, each in odd.items() if code not in listed}
 
 
 def _near_twin(code: int, sharp: Counted, factor: int) -> bool:
