@@ -274,6 +274,28 @@ def test_a_lonely_value_is_a_slip_that_reading_names(tmp_path: Path) -> None:
         found.classes.read_mask(tmp_path / "masks" / "f003.png")
 
 
+@pytest.mark.parametrize("value", [1, 128, 254])
+def test_a_stray_pixel_beside_two_levels_is_a_slip_that_reading_names(
+    value: int, tmp_path: Path
+) -> None:
+    masks = grey(2, 255, count=20)
+    masks[3][5, 7] = value
+    found = proposal(tmp_path, masks)
+    assert (found.classes.masks, held(found), found.classes.ignore) == ("binary", [0, 255], ())
+    assert f"the value {value} (1 pixel), in 1 mask only" in found.notes[-1]
+    assert f"mfpnet data inspect --data {tmp_path} --write --ignore {value}" in found.notes[-1]
+    with pytest.raises(MfpnetError, match=rf"f003\.png' holds the value {value} \(1 pixel\)"):
+        found.classes.read_mask(tmp_path / "masks" / "f003.png")
+
+
+def test_a_thin_class_beside_void_is_no_slip(tmp_path: Path) -> None:
+    masks = grey(2, 255, count=20)
+    for mask in masks[::5]:
+        mask[:, 10] = 1
+    found = proposal(tmp_path, masks)
+    assert (found.classes.masks, held(found), found.classes.ignore) == ("index", [0, 1], (255,))
+
+
 def test_an_unreadable_mask_does_not_stop_the_survey(tmp_path: Path) -> None:
     pairs = write_folder(tmp_path, grey(4))
     pairs[4].mask.write_bytes(b"no picture")

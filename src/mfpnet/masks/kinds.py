@@ -18,6 +18,8 @@ Counted = Mapping[int, Seen]
 _THIN = 0.02
 # Areas fill masks; in photographs hardly a pixel equals its four neighbours.
 _LEAST_INNER = 0.15
+# Void that outlines things has less; a class has more.
+_AREA = 0.1
 _MANY_VALUES = 64
 _MOST_CLASSES = 4096
 # Blends need room between two classes; indices 0, 1, 2 have none.
@@ -28,7 +30,7 @@ _BLEND_COLOURS = 3
 # Odd values beside blended ones had up to 1.8 times as many pixels (after Lanczos, and as JPEG);
 # thin classes in masks of 12x16 pixels, which look odd too, from 13 times on.
 _MOST_ODD = 4
-_SLIP_MASKS, _SLIP_SHARE = 0.05, 1e-3
+_SLIP_LEAST_MASKS, _SLIP_MASKS, _SLIP_SHARE = 8, 0.05, 1e-3
 # How much rarer a near miss of a colour is: a slip of the hand, or ringing beside a border.
 _SLIP, _RINGING, _NEAR = 200, 5, 16
 
@@ -93,16 +95,22 @@ def _palettes_differ(tally: Tally) -> bool:
     return any(len(colours) > 1 for colours in tally.colours_of_values().values())
 
 
-def _binary(levels: dict[int, Seen], blended: dict[int, Seen] | None = None) -> Reading:
-    return Reading("binary", levels, {}, blended or {}, {}, ())
+def _binary(
+    levels: dict[int, Seen],
+    blended: dict[int, Seen] | None = None,
+    slips: dict[int, Seen] | None = None,
+) -> Reading:
+    return Reading("binary", levels, {}, blended or {}, slips or {}, ())
 
 
 def _values(tally: Tally) -> Reading:
     seen = tally.by_value()
     _check_areas(tally, seen, "values")
     sharp, blended = _without_blends(seen, tally.pixels, tally.forms["grey16"] > 0)
-    if set(sharp) == {0, 255}:
-        return _binary(sharp, blended)
+    strays = _strays(sharp, tally)
+    levels = {value: each for value, each in sharp.items() if value not in strays}
+    if set(levels) == {0, 255}:
+        return _binary(levels, blended, strays)
     _check_eight_bits(tally, sharp)
     ignore, notes = _void(sharp, tally.pixels)
     classes = {value: each for value, each in sharp.items() if value not in ignore}
@@ -189,7 +197,7 @@ def _void(seen: Counted, pixels: int) -> tuple[dict[int, Seen], tuple[str, ...]]
         return {top: seen[top]}, ()
     gap = max((b - a for a, b in pairwise(others)), default=0)
     spread = gap >= _LEAST_GAP and top - others[-1] <= 2 * gap
-    if spread and seen[top].inner > 0.1 * seen[top].pixels:
+    if spread and seen[top].inner > _AREA * seen[top].pixels:
         shown = ", ".join(map(str, (*others, top))) if len(others) < 12 else f"0 to {top}"
         why = f"the values {shown} are spread over all grey levels and it fills areas"
         return {}, (f"{share} is taken as a class: {why}. If it is void, put it under `ignore`.",)
@@ -208,14 +216,28 @@ def _wrap_note(values: list[int]) -> tuple[str, ...]:
 
 def _lonely(classes: Counted, tally: Tally) -> dict[int, Seen]:
     """One or two values far above otherwise compact ones, in next to no mask: slips."""
-    few = max(1, int(_SLIP_MASKS * tally.masks))
-    rare = {
-        v for v, s in classes.items() if s.masks <= few and s.pixels <= _SLIP_SHARE * tally.pixels
-    }
+    rare = _rare(classes, tally)
     usual = sorted(set(classes) - rare)
     compact = len(usual) >= 2 and usual[-1] < 2 * len(usual) + 2
     far = sorted(v for v in rare if compact and v >= 2 * usual[-1] + 4)
-    return {v: classes[v] for v in far} if tally.masks >= 8 and len(far) <= 2 else {}
+    return {v: classes[v] for v in far} if len(far) <= 2 else {}
+
+
+def _strays(sharp: Counted, tally: Tally) -> dict[int, Seen]:
+    """The few pixels, if any, beside an otherwise complete pair of 0 and 255 that fill areas."""
+    strays = {v: s for v, s in sharp.items() if v not in (0, 255)}
+    paired = len(sharp) == len(strays) + 2 and sharp[255].inner > _AREA * sharp[255].pixels
+    narrow = all(4 * each.inner <= each.pixels for each in strays.values())
+    few = strays.keys() <= _rare(sharp, tally) and _pixels(strays) <= _SLIP_SHARE * tally.pixels
+    return strays if paired and narrow and few else {}
+
+
+def _rare(seen: Counted, tally: Tally) -> set[int]:
+    """Values of next to no pixels in next to no mask, where there are enough masks to tell."""
+    if tally.masks < _SLIP_LEAST_MASKS:
+        return set()
+    few = max(1, int(_SLIP_MASKS * tally.masks))
+    return {v for v, s in seen.items() if s.masks <= few and s.pixels <= _SLIP_SHARE * tally.pixels}
 
 
 def _colours(tally: Tally, listed: set[int]) -> Reading:
@@ -263,7 +285,7 @@ def _near_twin(code: int, sharp: Counted, factor: int) -> bool:
 
 def _outlines(sharp: Counted, listed: set[int]) -> dict[int, Seen]:
     """Black where it only outlines things."""
-    if 0 not in sharp or 0 in listed or len(sharp) < 3 or sharp[0].inner > 0.1 * sharp[0].pixels:
+    if 0 not in sharp or 0 in listed or len(sharp) < 3 or sharp[0].inner > _AREA * sharp[0].pixels:
         return {}
     return {0: sharp[0]}
 
