@@ -12,6 +12,7 @@ from mfpnet.data.cityscapes_labels import LABELS
 from mfpnet.data.voc import VOC
 from mfpnet.errors import MfpnetError
 from mfpnet.labels import CAMVID, voc_colour
+from mfpnet.masks.class_file import CLASS_FILE, read_classes, write_classes
 from mfpnet.masks.counts import Tally, count_plane
 from mfpnet.masks.files import read_saved_mask
 from mfpnet.masks.survey import Proposal, propose_classes
@@ -94,6 +95,19 @@ def test_two_levels_are_background_and_foreground(one_bit: bool, tmp_path: Path)
     assert found.classes.labels.classes == ("background", "foreground")
     read = found.classes.read_mask(tmp_path / "masks" / "f003.png")
     assert (read == areas(2, 3)).all()
+
+
+def test_two_levels_of_16_bits_are_background_and_foreground(tmp_path: Path) -> None:
+    masks = [each.astype(np.uint16) * 65535 for each in grey(2)]
+    blank = PIL.Image.new("1", SIZE[::-1])
+    found = proposal(tmp_path, [*masks, blank])
+    assert (found.classes.masks, held(found)) == ("binary", [0, 65535])
+    assert found.classes.labels.classes == ("background", "foreground")
+    assert found.notes[0].endswith("a pixel is 0 or 65535.")
+    write_classes(tmp_path / CLASS_FILE, found.classes)
+    for known in (found.classes, read_classes(tmp_path / CLASS_FILE)):
+        read = known.read_mask(tmp_path / "masks" / "f003.png")
+        assert (read == areas(2, 3)).all()
 
 
 def test_smoothed_two_levels_lose_their_borders(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _HEADER = """\
 # The classes of this folder's masks. mfpnet reads this file; change it as you like.
 #   name          of the label set
-#   masks         index (grey or palette values), colour, or binary (0 and 255)
+#   masks         index (grey or palette values), colour, or binary (0 and 255, or 65535)
 #   ignore_index  what is never counted, in targets; above the classes
 #   ignore        values or colours of masks that are never counted
 #   unlisted      error, or ignore: what becomes of all other values, such as blended borders

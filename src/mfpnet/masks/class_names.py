@@ -86,7 +86,8 @@ def name_classes(found: Found, file: LabelFile | None) -> Named:
         known = known_colours({*found.classes, *found.ignore})
         return _from_known(found, known) if known else _from_colours(found, notes)
     if found.masks == "binary":
-        return Named({0: BACKGROUND, 255: "foreground"}, {0: (0, 0, 0)}, found.ignore, notes)
+        names = {0: BACKGROUND, max(found.classes): "foreground"}
+        return Named(names, {0: (0, 0, 0)}, found.ignore, notes)
     names = {value: f"class {value}" for value in found.classes}
     colours = {value: found.palette[value] for value in names if value in found.palette}
     distinct = len(set(colours.values())) == len(names)

@@ -39,7 +39,7 @@ class ClassRows:
 
     Attributes:
         name: of the label set.
-        masks: what its masks hold; binary ones hold 0 and 255.
+        masks: what its masks hold; binary ones hold 0 and 255, or 65535.
         rows: class i is the i-th.
         ignore_index: the ignored label in targets.
         ignore: values of masks, as in `ClassRow`, that become it.

@@ -30,6 +30,8 @@ _BLEND_COLOURS = 3
 # Odd values beside blended ones had up to 1.8 times as many pixels (after Lanczos, and as JPEG);
 # thin classes in masks of 12x16 pixels, which look odd too, from 13 times on.
 _MOST_ODD = 4
+# Black and white in 8 bits and in 16.
+_TWO_LEVELS = ({0, 255}, {0, 65535})
 _SLIP_LEAST_MASKS, _SLIP_MASKS, _SLIP_SHARE = 8, 0.05, 1e-3
 # How much rarer a near miss of a colour is: a slip of the hand, or ringing beside a border.
 _SLIP, _RINGING, _NEAR = 200, 5, 16
@@ -69,7 +71,10 @@ def read_kind(tally: Tally, listed: Iterable[int] = ()) -> Reading:
     """
     if "colour" in tally.forms or _palettes_differ(tally):
         return _colours(tally, set(listed))
-    if "grey1" in tally.forms or set(tally.by_value()) == {0, 255}:
+    seen = tally.by_value()
+    if set(seen) in _TWO_LEVELS:
+        return _binary(seen)
+    if "grey1" in tally.forms:
         levels = {code & 255: seen for code, seen in tally.by_colour().items()}
         if set(levels) <= {0, 255}:
             return _binary(levels)

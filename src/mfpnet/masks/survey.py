@@ -171,7 +171,8 @@ def _kind_note(tally: Tally, found: Reading) -> tuple[str, ...]:
         if tally.transparent
         else ()
     )
-    kind = {"index": "the value of a class", "colour": "its colour", "binary": "0 or 255"}
+    levels = " or ".join(map(str, found.classes))
+    kind = {"index": "the value of a class", "colour": "its colour", "binary": levels}
     return (f"masks are {', '.join(shown)}; a pixel is {kind[found.masks]}.", *see_through)
 
 
