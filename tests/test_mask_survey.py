@@ -215,6 +215,24 @@ def test_palettes_that_differ_mean_that_colours_are_classes(tmp_path: Path) -> N
     assert (found.classes.masks, set(found.classes.labels.palette)) == ("colour", set(COLOURS))
 
 
+def test_a_blank_black_and_white_mask_among_palettes_that_differ_changes_nothing(
+    tmp_path: Path,
+) -> None:
+    masks: list[PIL.Image.Image] = []
+    for drawn in grey(4):
+        # As an optimiser saves them: colours in order of appearance, black alone in one bit.
+        order = list(dict.fromkeys(drawn.ravel().tolist()))
+        table = np.array([order.index(v) if v in order else 0 for v in range(4)], np.uint8)
+        masks.append(PIL.Image.fromarray(table[drawn]))
+        masks[-1].putpalette([part for value in order for part in COLOURS[value]])
+    found = proposal(tmp_path, [*masks, PIL.Image.new("1", SIZE[::-1])])
+    assert (found.classes.masks, set(found.classes.labels.palette)) == ("colour", set(COLOURS))
+    target = found.classes.read_mask(tmp_path / "masks" / "f003.png")
+    drawn_in = np.array(found.classes.labels.palette)[target]
+    assert (drawn_in == np.array(COLOURS)[grey(4)[3]]).all()
+    assert not found.classes.read_mask(tmp_path / "masks" / "f010.png").any()
+
+
 def test_grey_saved_as_rgb_is_index(tmp_path: Path) -> None:
     found = proposal(tmp_path, [np.repeat(mask[..., None], 3, axis=2) for mask in grey(4)])
     assert (found.classes.masks, held(found)) == ("index", [0, 1, 2, 3])

@@ -51,6 +51,8 @@ class Tally:
         pixels: of all masks.
         rest: pixels of values that were too rare among too many to be kept.
         transparent: pixels.
+        palette: of palette files, the colour of each value that occurs, in the first that has it.
+        palettes_differ: one value has several colours, as in palettes that each file orders anew.
     """
 
     seen: dict[int, Seen] = field(default_factory=dict)
@@ -58,6 +60,8 @@ class Tally:
     pixels: int = 0
     rest: int = 0
     transparent: int = 0
+    palette: dict[int, int] = field(default_factory=dict)
+    palettes_differ: bool = False
 
     @property
     def masks(self) -> int:
@@ -75,7 +79,10 @@ class Tally:
             keys = distinct | _COLOUR_ONLY << 24
         else:
             distinct, counts = count_plane(values, mask.table())
-            keys = distinct << 24 | mask.table()[distinct]
+            colours = mask.table()[distinct]
+            keys = distinct << 24 | colours
+            if mask.palette is not None:
+                self._note_palette(dict(zip(distinct.tolist(), colours.tolist(), strict=True)))
         for key, (pixels, inner, between) in zip(keys.tolist(), counts.T.tolist(), strict=True):
             seen = self.seen.setdefault(key, Seen(example=path))
             seen.pixels, seen.inner = seen.pixels + pixels, seen.inner + inner
@@ -91,12 +98,10 @@ class Tally:
         """The counts of colours, as `colour_code` writes them."""
         return self._merged(lambda key: key & 0xFFFFFF)
 
-    def colours_of_values(self) -> dict[int, set[int]]:
-        """The colours that a value has in one or another palette."""
-        found: dict[int, set[int]] = {}
-        for key in self.seen:
-            found.setdefault(key >> 24, set()).add(key & 0xFFFFFF)
-        return found
+    def _note_palette(self, colours: dict[int, int]) -> None:
+        known = self.palette
+        self.palettes_differ |= any(known.get(v, code) != code for v, code in colours.items())
+        self.palette = {**colours, **known}
 
     def _merged(self, part: Callable[[int], int]) -> dict[int, Seen]:
         found: dict[int, Seen] = {}

@@ -69,7 +69,7 @@ def read_kind(tally: Tally, listed: Iterable[int] = ()) -> Reading:
         MfpnetError: the files are pictures rather than masks, or have more values than 8 bits tell
             apart.
     """
-    if "colour" in tally.forms or _palettes_differ(tally):
+    if "colour" in tally.forms or tally.palettes_differ:
         return _colours(tally, set(listed))
     seen = tally.by_value()
     if set(seen) in _TWO_LEVELS:
@@ -91,13 +91,6 @@ def check_areas(tally: Tally) -> None:
         _check_areas(tally, tally.by_colour(), "colours")
     else:
         _check_areas(tally, tally.by_value(), "values")
-
-
-def _palettes_differ(tally: Tally) -> bool:
-    """Whether one index has several colours, as in palettes that each file orders anew."""
-    if set(tally.forms) != {"palette"}:
-        return False
-    return any(len(colours) > 1 for colours in tally.colours_of_values().values())
 
 
 def _binary(

@@ -112,7 +112,7 @@ def _places(pairs: Sequence[Pair], root: Path | None) -> list[Path]:
 def _palette(tally: Tally) -> dict[int, tuple[int, int, int]]:
     if set(tally.forms) != {"palette"}:
         return {}
-    return {value: code_colour(min(codes)) for value, codes in tally.colours_of_values().items()}
+    return {value: code_colour(code) for value, code in tally.palette.items()}
 
 
 def _class_file(found: Reading, named: Named, root: Path | None) -> ClassFile:
