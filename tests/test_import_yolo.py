@@ -90,6 +90,55 @@ def test_splits_of_folders_alone(source: Path) -> None:
     assert imported(source)["splits"] == {"train": 1, "val": 1}
 
 
+@pytest.mark.parametrize("form", ["images/{}", "{}/images"])
+def test_folders_may_call_the_splits_by_any_usual_name(source: Path, form: str) -> None:
+    for folder, name in (("Train", "a"), ("valid", "b"), ("testing", "c")):
+        write(source, name, f"0 {SQUARE}", form.format(folder))
+    assert imported(source)["splits"] == {"train": 1, "val": 1, "test": 1}
+
+
+def test_labels_lie_beside_a_link_to_a_picture(source: Path, tmp_path: Path) -> None:
+    (source / "data.yaml").write_text("names: [cat, dog]\ntrain: images/train\nval: val.txt\n")
+    for pool, name, split in ((source / "all", "a", "train"), (tmp_path / "far", "b", "val")):
+        write(source, name, f"0 {SQUARE}", f"images/{split}")
+        picture = source / "images" / split / f"{name}.png"
+        pool.mkdir()
+        picture.rename(pool / picture.name)
+        picture.symlink_to(pool / picture.name)
+    (source / "val.txt").write_text("images/val/b.png\n")
+    record = imported(source)
+    assert (record["objects"], record["splits"]) == (2, {"train": 1, "val": 1})
+
+
+def test_the_folder_of_pictures_may_be_a_link(source: Path, tmp_path: Path) -> None:
+    write(source, "a", f"0 {SQUARE}")
+    (source / "images").rename(tmp_path / "far")
+    (source / "images").symlink_to(tmp_path / "far")
+    assert imported(source)["objects"] == 1
+
+
+def test_a_list_may_call_the_folder_by_another_name(source: Path) -> None:
+    write(source, "a", f"0 {SQUARE}")
+    (source / "data.yaml").write_text("names: [cat, dog]\ntrain: train.txt\n")
+    (source / "train.txt").write_text(f"{source.resolve() / 'images' / 'a.png'}\n")
+    link = source.with_name("link")
+    link.symlink_to(source)
+    assert imported(link)["objects"] == 1
+
+
+@pytest.mark.parametrize("folders", [("Images", "Labels"), ("imgs", "labels")])
+def test_pictures_without_a_single_label_file_are_refused(
+    source: Path, folders: tuple[str, str]
+) -> None:
+    write(source, "a", f"0 {SQUARE}")
+    for usual, folder in zip(("images", "labels"), folders, strict=True):
+        (source / usual).rename(source / folder)
+    place = source / folders[0]
+    with pytest.raises(MfpnetError, match=rf"not one label file: looked for 'a\.txt'.*'{place}'"):
+        imported(source)
+    assert not (source.parent / "out").exists()
+
+
 def test_the_yaml_may_be_named_and_the_names_may_be_elsewhere(source: Path) -> None:
     write(source, "a", f"0 {SQUARE}")
     assert imported(source / "data.yaml", images=None)["pictures"] == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -10,6 +11,7 @@ from typing import Any
 import yaml
 
 from mfpnet.errors import MfpnetError
+from mfpnet.folders.names import SPLIT_OF, plural
 from mfpnet.importers.source_files import existing, read_lines, read_text, split_of
 from mfpnet.options.importing import ImportOptions
 from mfpnet.pixels.pictures import IMAGE_SUFFIXES
@@ -57,7 +59,8 @@ def open_yolo(options: ImportOptions) -> YoloSource:
     """Find everything that a data set consists of.
 
     Raises:
-        MfpnetError: no names, no pictures, or a path that leads out of the folder.
+        MfpnetError: no names, no pictures, not one label file, or a path that leads out of the
+            folder.
     """
     source = options.source
     if not source.exists():
@@ -72,7 +75,23 @@ def open_yolo(options: ImportOptions) -> YoloSource:
             f"'{root}' holds no picture. YOLO's are in images, with labels of the same names in "
             f"labels, or where data.yaml says."
         )
+    _check_labels(pictures, root)
     return YoloSource(root, names, pictures)
+
+
+def _check_labels(pictures: Sequence[YoloPicture], root: Path) -> None:
+    """Without any labels every mask would be background, and nothing would say so."""
+    if any(picture.labels.is_file() for picture in pictures):
+        return
+    first = pictures[0]
+    folders = list(dict.fromkeys(picture.labels.parent for picture in pictures))
+    more = f" and {plural(len(folders) - 1, 'more folder')}" if len(folders) > 1 else ""
+    raise MfpnetError(
+        f"'{root}' holds {plural(len(pictures), 'picture')} and not one label file: looked for "
+        f"'{first.labels.name}' of '{first.path.name}' in '{folders[0]}'{more}. Labels are in a "
+        f"folder called labels where the pictures are in one called images, or else beside the "
+        f"pictures: rename the folders so."
+    )
 
 
 def _find_yaml(folder: Path) -> Path | None:
@@ -130,12 +149,12 @@ def _place(text: str, bases: Sequence[Path], place: Path) -> Path:
     """Where `train:` leads; Roboflow writes `../train/images` for `train/images`."""
     written = PurePosixPath(text.replace("\\", "/"))
     inner = PurePosixPath(*(part for part in written.parts if part not in ("..", ".")))
-    root = bases[-1].resolve()
+    root = bases[-1]
     for path in (*(base / written for base in bases), root / inner):
-        if path.exists() and path.resolve().is_relative_to(root):
+        if path.exists() and _parts(path, root) is not None:
             return path
     raise MfpnetError(
-        f"'{place}' names '{text}', which is not below '{bases[-1]}'. Correct that entry, or give "
+        f"'{place}' names '{text}', which is not below '{root}'. Correct that entry, or give "
         f"the folder that holds everything as IN."
     )
 
@@ -147,7 +166,7 @@ def _listed(place: Path, root: Path) -> list[Path]:
     paths = []
     for line in read_lines(place):
         path = place.parent / line
-        if not path.resolve().is_relative_to(root.resolve()):
+        if _parts(path, root) is None:
             raise MfpnetError(
                 f"'{place}' lists '{line}', which is outside of '{root}'. Correct that line."
             )
@@ -160,13 +179,25 @@ def _below(folder: Path) -> list[Path]:
     return [path for path in files if path.is_file() and not path.name.startswith(".")]
 
 
+def _parts(path: Path, root: Path) -> tuple[str, ...] | None:
+    """Where a path lies below the folder; None where it does not.
+
+    As it is written, since labels lie beside a link to a picture and not beside its target; else
+    by what is really there, for a folder that has several names.
+    """
+    for spelt in (os.path.abspath, os.path.realpath):
+        inner, outer = Path(spelt(path)), Path(spelt(root))
+        if inner.is_relative_to(outer):
+            return inner.relative_to(outer).parts
+    return None
+
+
 def _picture(path: Path, root: Path, split: str | None) -> YoloPicture:
-    parts = list(path.resolve().relative_to(root.resolve()).parts)
+    parts = _parts(path, root) or (path.name,)
     at = max((index for index, part in enumerate(parts[:-1]) if part == "images"), default=None)
     kept = [part for index, part in enumerate(parts[:-1]) if index != at]
-    if split is None:
-        told = [found for part in kept[:1] if (found := split_of(part)) and part == found]
-        split = told[0] if told else None
+    if split is None and kept:
+        split = SPLIT_OF.get(kept[0].lower())
     kept = [part for part in kept if split_of(part) != split or split is None]
     labels = root.joinpath(*parts)
     if at is not None:
