@@ -216,6 +216,15 @@ def test_pairs_outside_of_the_splits_are_told(tmp_path: Path) -> None:
     assert "1 pair outside" in layout.notes[0]
 
 
+@pytest.mark.parametrize("form", ["test/{}/b", "{}/test/b"])
+def test_pairs_beside_a_split_that_is_put_aside_are_for_training(tmp_path: Path, form: str) -> None:
+    tree(tmp_path, "images/a.jpg", "masks/a.png")
+    tree(tmp_path, f"{form.format('images')}.jpg", f"{form.format('masks')}.png")
+    layout = find_layout(tmp_path)
+    assert names(layout) == {"train": ["a"], "test": ["test/b"]}
+    assert layout.notes == ("1 pair outside of the folders of test, taken for train (first: a).",)
+
+
 @pytest.mark.parametrize(
     "twins", [("images/a.jpg", "images/a.png"), ("masks/a.png", "masks/a.gif")]
 )

@@ -52,7 +52,7 @@ def find_layout(root: Path) -> Layout:
 
     Splits come from lists (`train.txt` and so on, in the folder, `splits/` or
     `ImageSets/Segmentation/`), which may name the masks too, else from folders called `train`,
-    `val`, `test`.
+    `val`, `test`. Without a folder `train`, what lies outside of the others is for training.
 
     Raises:
         MfpnetError: not a folder, nothing pairs up, a frame or mask that stands there twice, or a
@@ -99,13 +99,16 @@ def _by_folder(every: dict[Key, Pair]) -> tuple[Parts, tuple[str, ...]]:
     found = {key.split for key in every}
     if found == {""}:
         return {"all": tuple(every.values())}, ()
+    # Who puts only `test` aside means the others for training.
+    others = "" if "train" in found else "train"
     parts = {
-        split: tuple(pair for key, pair in every.items() if key.split == split)
+        split: pairs
         for split in _ORDER
-        if split in found
+        if (pairs := tuple(p for key, p in every.items() if (key.split or others) == split))
     }
     outside = [pair.name for key, pair in every.items() if not key.split]
-    what = f"outside of the folders of {', '.join(parts)}, left aside"
+    folders = ", ".join(split for split in _ORDER if split in found)
+    what = f"outside of the folders of {folders}, {'taken for train' if others else 'left aside'}"
     return parts, (counted(outside, "pair", what),) if outside else ()
 
 
