@@ -13,6 +13,7 @@ import pytest
 
 from mask_folders import SIZE, Array, areas, smoothed, textured, write_pair
 from mfpnet.cli import main
+from mfpnet.folders.plans import plan_of
 from mfpnet.masks.class_file import CLASS_FILE, read_classes
 
 COLOURS = ((0, 0, 0), (128, 64, 128), (220, 20, 60), (0, 128, 192))
@@ -145,6 +146,21 @@ def test_the_fix_beside_a_class_file_leaves_it_alone(tmp_path: Path) -> None:
     assert follow(found[0]["fix"]) == 0
     assert check(root, tmp_path / "c.json") == (0, [])
     assert (root / CLASS_FILE).read_text() == "classes: [a, b, c, d]\n"
+
+
+def test_a_new_split_takes_the_place_of_the_lists_that_are_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write(tmp_path / "data", grey())
+    for split, numbers in (("list_train", range(16)), ("val", range(16, 18)), ("test", (18, 19))):
+        (root / f"{split}.txt").write_text("".join(f"f{n:03}\n" for n in numbers))
+    assert mfpnet("data", "inspect", "--data", root, "--write", "--new-split") == 0
+    said = capsys.readouterr().out
+    for name in ("list_train.txt.old", "val.txt.old", "test.txt.old"):
+        assert f"{name} (a list that was there)" in said
+    assert set(plan_of(root).parts) == {"train", "val"}
+    assert len(plan_of(root).pairs("all")) == 20
+    assert mfpnet("data", "check", "--data", root) == 0
 
 
 def test_a_leak_ends_with_a_new_split(tmp_path: Path) -> None:

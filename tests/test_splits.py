@@ -206,6 +206,26 @@ def test_lists_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
     assert (tmp_path / "train.txt").read_text() == "a\n"
 
 
+def test_lists_that_were_there_count_no_longer_and_are_kept(tmp_path: Path) -> None:
+    parts = {"train": (pair("a"), pair("b")), "val": (pair("c"),)}
+    old = {"list_train.txt": "b\n", "train.txt": "c\n", "val.txt": "c\n", "test.txt": "a\n"}
+    for name, text in old.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "test.txt.old").write_text("older\n")
+    kept = write_splits(tmp_path, parts)
+    assert kept == ["list_train.txt.old", "test.txt.old2", "train.txt.old"]
+    assert read_splits(tmp_path, [pair(name) for name in "abc"]) == parts
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "train.txt": "a\nb\n",
+        "val.txt": "c\n",
+        "train.txt.old": "c\n",
+        "list_train.txt.old": "b\n",
+        "test.txt.old": "older\n",
+        "test.txt.old2": "a\n",
+    }
+    assert write_splits(tmp_path, parts) == []
+
+
 def test_a_plan_takes_the_lists_that_lie_in_the_folder(tmp_path: Path) -> None:
     pairs = folder(tmp_path, strangers(5))
     (tmp_path / "images" / "maskless.png").write_bytes(pairs[0].image.read_bytes())

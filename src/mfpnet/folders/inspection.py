@@ -174,8 +174,7 @@ def write_into(plan: Plan, folder: Path) -> list[str]:
         MfpnetError: they cannot be written.
     """
     lists = [f"{split}.txt" for split in plan.parts]
-    if (folder / CLASS_FILE).exists():
-        write_splits(folder, plan.parts)
-        return lists
-    write_plan(plan, folder)
-    return [CLASS_FILE, *lists]
+    there = (folder / CLASS_FILE).exists()
+    kept = write_splits(folder, plan.parts) if there else write_plan(plan, folder)
+    old = [f"{name} (a list that was there)" for name in kept]
+    return [*lists, *old] if there else [CLASS_FILE, *lists, *old]

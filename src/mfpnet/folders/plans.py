@@ -94,7 +94,11 @@ def _parts(found: Parts, pairs: list[Pair], plan: Path | None) -> tuple[Parts, t
     return split.parts, split.notes
 
 
-def write_plan(plan: Plan, folder: Path) -> None:
-    """Write classes.yaml and the split lists, from which `plan_of` reads the same plan."""
+def write_plan(plan: Plan, folder: Path) -> list[str]:
+    """Write classes.yaml and the split lists, from which `plan_of` reads the same plan.
+
+    Returns:
+        The names of files that keep lists which were there, see `write_splits`.
+    """
     write_classes(folder / CLASS_FILE, plan.classes)
-    write_splits(folder, plan.parts)
+    return write_splits(folder, plan.parts)

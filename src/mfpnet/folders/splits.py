@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -162,13 +163,59 @@ def _number(index: Index, line: Line, pairs: Sequence[Pair], seen: dict[int, str
     return found
 
 
-def write_splits(folder: Path, parts: Mapping[str, Sequence[Pair]]) -> None:
+def write_splits(folder: Path, parts: Mapping[str, Sequence[Pair]]) -> list[str]:
     """Write one list of names for each split; `read_splits` gives the same parts back.
+
+    Other lists that lie there, under whatever name, would count too: they become `test.txt.old`
+    and so on, and so does what one of the written lists replaces.
+
+    Returns:
+        The names of the files that keep what was there.
 
     Raises:
         MfpnetError: they cannot be written; nothing half written is left.
     """
+    kept, others = [], []
     with staged_files(folder / "train.txt") as staged:
         for split, pairs in parts.items():
             text = list_text(pair.name for pair in pairs)
             staged.with_name(f"{split}.txt").write_bytes(text)
+        for path in _list_files(folder):
+            new = next(
+                (n for n in staged.parent.iterdir() if _is_same(folder / n.name, path)), None
+            )
+            if new is None:
+                others.append(path)
+            elif new.read_bytes() == path.read_bytes():
+                continue
+            kept.append(_free_name(path))
+            shutil.copy2(path, kept[-1])
+    for path in others:
+        _remove(path)
+    return [path.name for path in kept]
+
+
+def _list_files(folder: Path) -> list[Path]:
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [path for path in found if split_of_list(path.name) and path.is_file()]
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    """Also where `Train.txt` and `train.txt` are one file."""
+    return path.exists() and path.samefile(other)
+
+
+def _free_name(path: Path) -> Path:
+    """`test.txt.old`, or `test.txt.old2` and so on where that is there already."""
+    names = (f"{path.name}.old{number}" for number in ("", *range(2, 10**6)))
+    return next(path.with_name(name) for name in names if not path.with_name(name).exists())
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink()
+    except OSError as error:
+        raise MfpnetError(
+            f"cannot rename '{shown(path)}': {error.strerror}. Remove it: it is no list of the new "
+            f"split."
+        ) from error
