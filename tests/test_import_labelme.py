@@ -70,6 +70,15 @@ def test_shapes_become_a_folder_that_trains(source: Path) -> None:
     assert len(Folder(source.parent / "out", "all")) == 2
 
 
+@pytest.mark.parametrize("form", ["annotations/{}", "{}/labels", "gt/{}/images"])
+def test_folders_of_the_source_may_be_called_like_ours(source: Path, form: str) -> None:
+    for day in ("day1", "day2"):
+        write_labels(source / form.format(day) / "a.json", [shape("car")])
+    assert imported(source)["pictures"] == 2
+    assert (mask_of(source, f"{form.format('day2')}/a")[2:8, 2:10] == 1).all()
+    assert len(Folder(source.parent / "out", "all")) == 2
+
+
 def test_a_circle_is_round(source: Path) -> None:
     write_labels(source / "a.json", [shape("ball", [[16, 12], [16, 20]], "circle")])
     imported(source)

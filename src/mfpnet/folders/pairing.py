@@ -6,12 +6,16 @@ import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Literal
 
 from mfpnet.errors import MfpnetError
 from mfpnet.folders.names import FolderName, Role, marks, natural, plural, read_folder_name, shown
 
 _PHOTOS = (".jpg", ".jpeg")
 _EXACT = (".png", ".bmp", ".gif", ".tif", ".tiff")
+# Which folders that mean frames or masks count, see `_placed`.
+_Reading = Literal["outer", "inner", "outermost"]
+_READINGS: tuple[_Reading, ...] = ("outer", "inner", "outermost")
 # Among masks that pair equally often: what a network is trained on first, pictures of it last.
 _RANKS = (("labeltrainids", 3), ("labelids", 2), ("rgb", 0), ("color", 0), ("colour", 0))
 
@@ -90,7 +94,7 @@ def best_match(pictures: Sequence[str]) -> Match | None:
         MfpnetError: two files are the frame, or the mask, of one pair.
     """
     for loose in (False, True):
-        readings = [_sides(pictures, outer=outer, loose=loose) for outer in (True, False)]
+        readings = [_sides(pictures, reading, loose=loose) for reading in _READINGS]
         found = [choice for frames, masks in readings for choice in _choices(frames, masks)]
         if found:
             return _matched(max(found, key=_merit))
@@ -173,11 +177,11 @@ class _Place:
         return Key(self.split, self.folders, stem)
 
 
-def _sides(pictures: Sequence[str], *, outer: bool, loose: bool) -> tuple[Sides, Sides]:
+def _sides(pictures: Sequence[str], reading: _Reading, *, loose: bool) -> tuple[Sides, Sides]:
     frames: Sides = {}
     masks: Sides = {}
     for path in pictures:
-        place = _placed(path, outer=outer, loose=loose)
+        place = _placed(path, reading, loose=loose)
         for side, key in _as_frame(place):
             frames.setdefault(side, {}).setdefault(key, []).append(path)
         for side, key in _as_mask(place):
@@ -204,21 +208,27 @@ def _as_mask(place: _Place) -> Iterator[tuple[Side, Key]]:
         yield Side("", "", beside=True), place.key(file.stem)
 
 
-def _placed(path: str, *, outer: bool, loose: bool) -> _Place:
+def _placed(path: str, reading: _Reading, *, loose: bool) -> _Place:
     """Reads the folders of a path.
 
     The outermost of those that mean frames or masks counts, or the innermost: `masks/image_1` has
-    masks, and `segmentation/images` has frames. A loose reading forgets the first other folder.
+    masks, and `segmentation/images` has frames. Those that mean the same as it say no more, or are
+    names like others: `masks/labels/day1` has the masks of `images/labels/day1`. A loose reading
+    forgets the first other folder.
     """
     parts = path.split("/")[:-1]
     names = [_read_once(part) for part in parts]
     roles = [name.role for name in names if name.role]
-    role = (roles[0] if outer else roles[-1]) if roles else None
-    kinds = [name.kind for name in names if role and name.role == role]
+    role = (roles[-1] if reading == "inner" else roles[0]) if roles else None
+    counts = [role is not None and name.role == role for name in names]
+    if reading == "outermost" and role:
+        first = counts.index(True)
+        counts = [at == first for at in range(len(parts))]
+    kinds = [name.kind for name, counted in zip(names, counts, strict=True) if counted]
     folders = [
         part
-        for part, name in zip(parts, names, strict=True)
-        if name.kind and not (role and name.role == role)
+        for part, name, counted in zip(parts, names, counts, strict=True)
+        if name.kind and not counted
     ]
     if loose:
         kinds, folders = [*kinds, *folders[:1]], folders[1:]
