@@ -201,6 +201,24 @@ def test_a_text_that_names_no_frame_is_no_list(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("split", ["train", "val"])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("frame_b\n", r"line 1: there is no frame 'frame_b'"),
+        ("# none\n", r"names no frame. Fill it or remove it"),
+    ],
+)
+def test_a_list_beside_one_that_names_frames_is_not_dropped(
+    tmp_path: Path, split: str, text: str, said: str
+) -> None:
+    tree(tmp_path, "images/a.jpg", "images/b.jpg", "masks/a.png", "masks/b.png")
+    for each in ("train", "val"):
+        (tmp_path / f"{each}.txt").write_text(text if each == split else "a\n")
+    with pytest.raises(MfpnetError, match=rf"{split}\.txt.*{said}"):
+        find_layout(tmp_path)
+
+
 def test_what_is_left_over_is_told(tmp_path: Path) -> None:
     tree(tmp_path, "images/a.jpg", "images/b10.jpg", "images/b9.jpg", "logo.png")
     layout = find_layout(tree(tmp_path, "masks/a.png", "masks/z.png"))

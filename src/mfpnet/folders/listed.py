@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from mfpnet.data.pairs import Pair
@@ -38,15 +38,22 @@ def listed_pairs(tree: Tree, match: Match | None, every: dict[Key, Pair]) -> Lis
         every: the pairs of `match`.
 
     Raises:
-        MfpnetError: a list names what is not there, or a frame twice.
+        MfpnetError: a list is empty, or names what is not there, or a frame twice.
     """
     lists = _lists(tree.texts)
     reader = _Reader(tree, match, every)
-    parts: dict[str, tuple[Pair, ...]] = {}
-    for split, path in lists.items():
-        if pairs := tuple(reader.pairs(read_list(tree.root / path))):
-            parts[split] = pairs
+    found = {split: reader.named(read_list(tree.root / path)) for split, path in lists.items()}
     told = ", ".join(map(shown, lists.values()))
+    parts: dict[str, tuple[Pair, ...]] = {}
+    # Texts of other content may be called so; where one is a list, the others are meant as lists.
+    if any(name for named in found.values() for _, name in named):
+        for split, named in found.items():
+            if not named:
+                raise MfpnetError(
+                    f"'{shown(tree.root / lists[split])}' names no frame. Fill it or remove it."
+                )
+            if pairs := tuple(reader.pairs(named)):
+                parts[split] = pairs
     if not parts:
         unused = f"{told}: not taken for split lists, as they name none of the frames."
         return Listed({}, (unused,) if lists else ())
@@ -91,10 +98,13 @@ class _Reader:
     def _name(self, key: Key) -> str:
         return self.every[key].name if key in self.every else key.name
 
-    def pairs(self, lines: list[Line]) -> Iterator[Pair]:
-        """The pairs of one list; none where no line of it names anything that is there."""
-        found = [self._key(line) or self._in_columns(line) for line in lines]
-        for line, named in zip(lines, found if any(found) else (), strict=False):
+    def named(self, lines: list[Line]) -> list[tuple[Line, Key | Pair | None]]:
+        """Each line with what it names."""
+        return [(line, self._key(line) or self._in_columns(line)) for line in lines]
+
+    def pairs(self, lines: Iterable[tuple[Line, Key | Pair | None]]) -> Iterator[Pair]:
+        """The pairs of one list."""
+        for line, named in lines:
             if named is None:
                 raise MfpnetError(
                     f"{line.place}: there is no frame '{shown(line.text)}' in "
