@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import pytest
 
 from coco_samples import SIZE, write_picture
 from mfpnet.errors import MfpnetError
 from mfpnet.folders.folder import Folder
 from mfpnet.importers.importing import import_labels
+from mfpnet.importers.source_files import open_picture
 from mfpnet.options.importing import ImportOptions
-from mfpnet.pixels.pictures import read_labels
+from mfpnet.pixels.pictures import read_image, read_labels
+
+ORIENTATION = 0x0112
 
 # Rows 6 to 18, columns 8 to 24.
 SQUARE = "0.25 0.25 0.75 0.25 0.75 0.75 0.25 0.75"
@@ -226,6 +230,25 @@ def test_names_that_are_not_utf8_are_taken_along(source: Path) -> None:
         return
     assert imported(source)["splits"] == {"train": 1, "val": 1}
     assert len(Folder(source.parent / "out", "val")) == 1
+
+
+@pytest.mark.parametrize("suffix", ["tif", "jpg", "png", "webp"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_masks_are_held_as_their_pictures_are(source: Path, suffix: str, orientation: int) -> None:
+    write(source, "a", f"0 {SQUARE}")
+    plain = source / "images" / "a.png"
+    with PIL.Image.open(plain) as picture:
+        exif = picture.getexif()
+        exif[ORIENTATION] = orientation
+        picture.convert("RGB").save(source / f"a.{suffix}", exif=exif)
+    plain.unlink()
+    (source / f"a.{suffix}").rename(plain.with_suffix(f".{suffix}"))
+    imported(source)
+    held = read_image(source.parent / "out" / "images" / f"a.{suffix}").shape[:2]
+    assert held == (SIZE if orientation < 5 else SIZE[::-1])
+    assert mask_of(source).shape == held
+    found = open_picture(source / "images" / f"a.{suffix}")
+    assert (found.stored, found.orientation) == (SIZE, orientation)
 
 
 def test_other_encodings_and_empty_folders_say_so(source: Path) -> None:

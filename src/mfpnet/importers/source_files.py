@@ -15,7 +15,7 @@ import PIL.Image
 from mfpnet.errors import MfpnetError
 from mfpnet.pixels.pictures import Labels
 
-_ORIENTATION = 0x0112
+_WIDTH, _HEIGHT, _ORIENTATION = 0x0100, 0x0101, 0x0112
 _SPLITS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
@@ -68,11 +68,17 @@ def open_picture(content: Path | bytes) -> SourcePicture:
             warnings.simplefilter("ignore")  # of Exif that is off, and of large pictures
             source = io.BytesIO(content) if isinstance(content, bytes) else content
             with PIL.Image.open(source) as picture:
-                stored = (picture.height, picture.width)
+                stored = _stored(picture)
                 orientation = picture.getexif().get(_ORIENTATION, 1)
                 return SourcePicture(content, stored, orientation, str(picture.format))
     except Exception as error:  # whatever a decoder raises on broken content
         raise ValueError("unreadable picture") from error
+
+
+def _stored(picture: PIL.Image.Image) -> tuple[int, int]:
+    """(H, W) of the pixels in the file: where it has TIFF's tags, Pillow's own size is upright."""
+    tags = getattr(picture, "tag_v2", {})
+    return tags.get(_HEIGHT, picture.height), tags.get(_WIDTH, picture.width)
 
 
 def safe_path(text: object, place: str) -> PurePosixPath:
