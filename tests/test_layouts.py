@@ -280,6 +280,15 @@ def test_names_that_are_not_utf8_can_be_used_and_printed(tmp_path: Path) -> None
     str(caught.value).encode()
 
 
+def test_accents_in_one_piece_or_two_are_the_same_name(tmp_path: Path) -> None:
+    one, two = "caf\u00e9", "cafe\u0301"
+    tree(tmp_path, f"images/{one}/a{one}.jpg", f"masks/{two}/a{two}.png")
+    tree(tmp_path, f"images/{two}2/b.jpg", f"masks/{one}2/b.png")
+    layout = find_layout(tmp_path)
+    assert len(layout.parts["all"]) == 2
+    assert layout.notes == ()
+
+
 def test_a_list_may_hold_names_that_are_not_utf8(tmp_path: Path) -> None:
     odd = os.fsdecode(b"\xff\xfe")
     tree(tmp_path, f"images/a{odd}.jpg", f"masks/a{odd}.png")

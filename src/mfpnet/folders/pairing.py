@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -174,7 +175,12 @@ class _Place:
     folders: tuple[str, ...]
 
     def key(self, stem: str) -> Key:
-        return Key(self.split, self.folders, stem)
+        """With accents in one form: file systems and archives differ in it."""
+        return Key(self.split, tuple(map(_composed, self.folders)), _composed(stem))
+
+
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
 
 
 def _sides(pictures: Sequence[str], reading: _Reading, *, loose: bool) -> tuple[Sides, Sides]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -121,7 +122,10 @@ def write_import(found: Import, out: Path, *, link: bool = False) -> dict[str, A
 
 
 def _target_names(frames: Sequence[Frame]) -> list[PurePosixPath]:
-    """Names below `images` whose stems all differ, also where a and A are the same file."""
+    """Names below `images` whose stems all differ, also where a and A are the same file.
+
+    Accents in one piece or in two make no difference either.
+    """
     names = [_with_known_suffix(frame) for frame in frames]
     if _repeated(names):
         names = [PurePosixPath(f.split or "") / n for f, n in zip(frames, names, strict=True)]
@@ -148,7 +152,7 @@ def _repeated(names: Sequence[PurePosixPath]) -> set[str]:
 
 
 def _key(name: PurePosixPath) -> str:
-    return str(name.with_suffix("")).casefold()
+    return unicodedata.normalize("NFC", str(name.with_suffix(""))).casefold()
 
 
 def _write_frame(
