@@ -16,7 +16,7 @@ import tifffile
 from mfpnet.errors import MfpnetError
 from mfpnet.pixels.bands import fitted, read_bands, read_header, read_view
 from mfpnet.pixels.format import RGB, PixelFormat, Raster, format_of
-from mfpnet.pixels.pictures import find_images, read_image
+from mfpnet.pixels.pictures import find_images, picture_to_rgb, read_image
 from mfpnet.pixels.png16 import decode_png16
 from mfpnet.pixels.resizing import resize_image
 from mfpnet.pixels.rgb_view import rgb_view
@@ -150,6 +150,38 @@ def test_rgb_tiffs(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_bands(sixteen, RGB), read_image(sixteen))
     assert read_header(eight).natural == RGB
     np.testing.assert_array_equal(read_bands(eight, RGB), plain)
+
+
+@pytest.mark.parametrize("extra", [None, "unassalpha", "unspecified"])
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+@pytest.mark.parametrize("settings", [{}, {"tile": (16, 32)}, {"rowsperstrip": 5}])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_16_bit_rgb_is_the_same_whichever_way_its_bands_lie(
+    tmp_path: Path,
+    extra: str | None,
+    byteorder: str,
+    settings: dict[str, Any],
+    compression: str | None,
+) -> None:
+    pixels = noise(4 if extra else 3, 16)
+    settings |= {"photometric": "rgb", "byteorder": byteorder, "compression": compression}
+    settings |= {"extrasamples": [extra]} if extra else {}
+    mixed = save_tiff(tmp_path / "mixed.tif", pixels, **settings)
+    planes = np.moveaxis(pixels, 2, 0)
+    apart = save_tiff(tmp_path / "apart.tif", planes, planarconfig="separate", **settings)
+    expected = read_bands(mixed, RGB)
+    if extra != "unassalpha":
+        np.testing.assert_array_equal(expected, pixels[..., :3] >> 8)
+    np.testing.assert_array_equal(read_bands(apart, RGB), expected)
+    np.testing.assert_array_equal(read_image(apart), expected)
+    with PIL.Image.open(apart) as picture:
+        np.testing.assert_array_equal(picture_to_rgb(picture), expected)
+
+
+def test_16_bit_grey_that_calls_itself_a_plane_is_read(tmp_path: Path) -> None:
+    pixels, path = noise(1, 16), tmp_path / "a.tif"
+    PIL.Image.fromarray(pixels[..., 0]).save(path, tiffinfo={284: 2})
+    np.testing.assert_array_equal(read_bands(path, PixelFormat(1, 16)), pixels)
 
 
 def test_alpha_is_a_band_only_where_it_is_asked_for(tmp_path: Path) -> None:
