@@ -124,6 +124,17 @@ def test_a_picture_smaller_than_a_tile_in_one_direction_has_tiles_of_its_own_len
     assert (columns.tile, columns.starts) == (96, (0, 1))
 
 
+@pytest.mark.parametrize("size", [(32, 300), (300, 32), (31, 300), (48, 300)])
+def test_a_strip_as_narrow_as_the_overlap_is_one_row_of_tiles(size: tuple[int, int]) -> None:
+    tiling = tiling_of((128, 128))
+    assert tiling.overlap == 32
+    across = tiling.cut(size)[size.index(300) - 1]
+    assert across.starts == (0,)
+    assert (across.weights[0] == 1).all()
+    pixels = noise(*size)
+    np.testing.assert_array_equal(tiled_labels(local, pixels, tiling), pixels.argmax(axis=2))
+
+
 def test_labels_are_the_likeliest_class_of_the_blend() -> None:
     pixels = noise(100, 130)
     labels = tiled_labels(local, pixels, Tiling((64, 64), 16))

@@ -146,7 +146,8 @@ def blended_rows(run: Run, pixels: Raster, tiling: Tiling) -> Iterator[tuple[sli
 def cuts(length: int, tile: int, overlap: int) -> Cuts:
     """The fewest tiles that overlap enough, on the grid, the last one moved in from the end."""
     step = tile - overlap
-    step = step // GRID * GRID or step
+    # A picture no longer than the overlap is a single tile, whatever the step.
+    step = max(step // GRID * GRID or step, 1)
     starts = (*range(0, length - tile, step), length - tile)
     windows = [_window(tile, overlap, start > 0, start + tile < length) for start in starts]
     total = np.zeros(length)
