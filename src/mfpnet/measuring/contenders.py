@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,6 @@ from mfpnet.measuring.subjects import Subject, check_measurable, names_weights, 
 from mfpnet.pixels.enlarge import likeliest
 from mfpnet.pixels.pictures import Image
 from mfpnet.runtimes.backends import Backend, open_backend
-from mfpnet.runtimes.openvino_backend import OpenVinoBackend
 
 # The runtime of each exported format, all on the CPU.
 RUNTIMES: dict[str, str] = {
@@ -31,6 +32,15 @@ RUNTIMES: dict[str, str] = {
     "torch-export": "torch-export",
     "litert": "litert",
     "executorch": "executorch",
+}
+# What they import. That of PyTorch's own backends is here already.
+LIBRARIES: dict[str, str] = {
+    "onnxruntime": "onnxruntime",
+    "openvino": "openvino",
+    "openvino-bf16": "openvino",
+    "torch-export": "torch",
+    "litert": "ai_edge_litert.interpreter",
+    "executorch": "executorch.runtime",
 }
 
 
@@ -90,14 +100,21 @@ def contender(subject: Subject, backend: str, job: Job, folder: Path) -> Runner:
     with warnings.catch_warnings():
         # Tracers and compilers speak of their own future.
         warnings.simplefilter("ignore")
-        if subject.network is None:
-            assert subject.path is not None
-            return file_runner(subject.path, job)
         settings = ON_GPU if job.device.type == "cuda" else ON_CPU
-        if backend in settings:
+        if subject.network is not None and backend in settings:
             return torch_runner(subject.network, settings[backend], job)
-        path = exported_file(subject, backend, job, folder)
+        path = subject.path or exported_file(subject, backend, job, folder)
         return file_runner(path, job, bf16=backend.endswith("-bf16"))
+
+
+def import_library(backend: str) -> None:
+    """Load what a backend runs in, so that it does not count as memory of a network.
+
+    What is not installed is told of by what runs it.
+    """
+    if backend in LIBRARIES:
+        with suppress(ImportError):
+            importlib.import_module(LIBRARIES[backend])
 
 
 def exported_file(subject: Subject, backend: str, job: Job, folder: Path) -> Path:
@@ -125,11 +142,7 @@ def file_runner(path: Path, job: Job, *, bf16: bool = False) -> Runner:
     Raises:
         MfpnetError: the file cannot be used, or does not take the job's pictures.
     """
-    backend: Backend = (
-        OpenVinoBackend(path, job.threads, bf16=True)
-        if bf16
-        else open_backend(path, threads=job.threads, foreign=True)
-    )
+    backend = open_backend(path, threads=job.threads, foreign=True, bf16=bf16)
     if backend.manifest:
         check_measurable(backend.manifest.info, str(path))
     _check_fits(path, backend, job)

@@ -6,7 +6,6 @@ and prints what it took; `footprint` starts it.
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import subprocess
@@ -19,7 +18,7 @@ import numpy as np
 import torch
 
 from mfpnet.errors import MfpnetError
-from mfpnet.measuring.contenders import rebuilt
+from mfpnet.measuring.contenders import import_library, rebuilt
 
 _RUNS = 3
 _PATIENCE = 1800  # seconds
@@ -75,8 +74,7 @@ def in_fresh_process(module: str, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _measure(request: dict[str, Any]) -> dict[str, int | None]:
-    with suppress(ImportError):  # PyTorch is loaded already
-        importlib.import_module(request["backend"])
+    import_library(request["backend"])
     before = memory_mib("VmRSS")
     runner = rebuilt(request)
     job = request["job"]

@@ -6,13 +6,11 @@ prints what it found; `scaling` starts one after another.
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,7 +22,7 @@ import torch
 from mfpnet.checkpoint import load_model
 from mfpnet.device import used_device
 from mfpnet.errors import MfpnetError
-from mfpnet.measuring.contenders import rebuilt, requested, runtime_of
+from mfpnet.measuring.contenders import import_library, rebuilt, requested, runtime_of
 from mfpnet.measuring.footprint import forget_peak, gpu_memory_mib, in_fresh_process, memory_mib
 from mfpnet.measuring.runners import Job
 from mfpnet.measuring.subjects import Subject, names_weights, subject_of
@@ -164,8 +162,7 @@ def _found(subject: Subject, backend: str, job: Job, rounds: int, folder: Path) 
 
 def _measure(request: dict[str, Any]) -> dict[str, Any]:
     torch.set_num_threads(request["job"]["threads"])
-    with suppress(ImportError):  # PyTorch is loaded already
-        importlib.import_module(request["backend"])
+    import_library(request["backend"])
     before = memory_mib("VmRSS")
     run, rounds = (_tiled(request), 1) if "picture" in request else _plain(request)
     forget_peak()

@@ -68,6 +68,11 @@ def bundled_files() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.iterdir()) if _has_ending(path)}
 
 
+def runtime_packages() -> dict[str, str]:
+    """The Python package that each runtime is in, by the runtime's name."""
+    return {runtime.name: runtime.package for runtime in _RUNTIMES.values()}
+
+
 def _has_ending(path: Path) -> bool:
     return path.suffix.lower() in EXPORTED
 
@@ -99,13 +104,20 @@ def file_bytes(path: Path) -> int:
     return sum(file.stat().st_size for file in (path, *beside) if file.is_file())
 
 
-def open_backend(path: str | Path, *, threads: int | None = None, foreign: bool = False) -> Backend:
+def open_backend(
+    path: str | Path,
+    *,
+    threads: int | None = None,
+    foreign: bool = False,
+    bf16: bool = False,
+) -> Backend:
     """Open an exported file in its runtime, and check that it takes what it says.
 
     Args:
         path: the file, or the name of a bundled one; its ending says which runtime.
         threads: that work on one batch; the runtime's choice when left out.
         foreign: take a file without a manifest too, as of somebody else's network.
+        bf16: round to bfloat16 inside, which OpenVINO can.
 
     Raises:
         MfpnetError: no such file, no runtime for it here, a broken or a foreign file, or one whose
@@ -113,7 +125,7 @@ def open_backend(path: str | Path, *, threads: int | None = None, foreign: bool 
     """
     path = find_exported(path)
     runtime = _RUNTIMES[path.suffix.lower()]
-    backend = _opened(runtime, path, threads)
+    backend = _opened(runtime, path, threads, bf16=bf16)
     if backend.manifest is not None:
         _check_input(backend, backend.manifest, path)
     elif not foreign:
@@ -124,9 +136,11 @@ def open_backend(path: str | Path, *, threads: int | None = None, foreign: bool 
     return backend
 
 
-def _opened(runtime: _Runtime, path: Path, threads: int | None) -> Backend:
+def _opened(runtime: _Runtime, path: Path, threads: int | None, *, bf16: bool) -> Backend:
+    if bf16 and runtime is not OpenVinoBackend:
+        raise MfpnetError(f"'{path}' runs in {runtime.name}, which has no bfloat16 of its own.")
     try:
-        return runtime(path, threads)
+        return OpenVinoBackend(path, threads, bf16=True) if bf16 else runtime(path, threads)
     except MfpnetError:
         raise
     except ImportError as error:
