@@ -98,6 +98,29 @@ def test_results_go_to_a_folder(
     assert f"--out is '{picture}', which is a file: give a folder." in text
 
 
+@pytest.mark.parametrize("out", ["shots", "shots/../shots", "link"])
+def test_results_never_go_among_the_pictures(
+    files: dict[str, Path],
+    picture: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    out: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("shots").mkdir()
+    Path("link").symlink_to("shots")
+    picture.rename("shots/street.png")
+    Path("shots/street.json").write_text("drawn by hand")
+    text = complaint(capsys, "predict", files["any.onnx"], "shots/street.png", "--out", out)
+    assert f"the results would lie in '{out}' among the pictures" in text
+    assert sorted(path.name for path in Path("shots").iterdir()) == ["street.json", "street.png"]
+    assert Path("shots/street.json").read_text() == "drawn by hand"
+    for _ in range(2):  # new results take the place of old ones
+        run("predict", files["any.onnx"], "shots", "--out", "shots/results")
+    assert len([*Path("shots/results").iterdir()]) == 3
+
+
 def test_a_file_is_scored_pixel_by_pixel(files: dict[str, Path], tmp_path: Path) -> None:
     streets = SyntheticStreets("test", 3, (64, 64))
     counts = np.zeros((11, 11), dtype=int)

@@ -65,8 +65,10 @@ def predict_files(
         on_note: called with `padding_note` of the first picture that has one.
 
     Raises:
-        MfpnetError: the folder cannot be written.
+        MfpnetError: the folder cannot be written, or a picture lies in it: files of other programs
+            that belong to pictures are called like results (`photo.json`).
     """
+    _check_apart(pictures, out)
     reports, noted = [], False
     for picture, stem in zip(pictures, _stems(pictures), strict=True):
         try:
@@ -102,6 +104,17 @@ def padding_note(predictor: Predictor, size: tuple[int, int]) -> str | None:
         f"note: a picture of {given} fills {100 * share:.0f} % of the {has} of this file, and the "
         f"rest is padding: for this camera export one with --size {wanted}, or --size dynamic."
     )
+
+
+def _check_apart(pictures: Sequence[Path], out: Path) -> None:
+    """Refuse a folder of results in which a picture lies."""
+    folder = out.resolve()
+    for picture in pictures:
+        if picture.parent.resolve() == folder:
+            raise MfpnetError(
+                f"the results would lie in '{out}' among the pictures, as '{picture}', and could "
+                f"take the place of files that belong to them: give another folder as --out."
+            )
 
 
 def _stems(pictures: Sequence[Path]) -> list[str]:
