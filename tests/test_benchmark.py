@@ -220,6 +220,23 @@ def test_names_are_networks_weights_or_files(tmp_path: Path) -> None:
     assert [s.name for s in subjects_of(["tiny"], ["tiny", "mfpnet"])] == ["tiny", "mfpnet"]
 
 
+def test_a_folder_called_like_a_network_does_not_hide_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(subjects, "find_spec", lambda _: None)
+    for name in ("mfpnet", "segformer-b0"):
+        Path(name).mkdir()
+    assert {"mfpnet", "mfpnet_fast"} <= {subject.name for subject in subjects_of([])}
+    assert subjects_of(["segformer-b0"])[0].absent
+    save_weights(Path("mfpnet/weights.safetensors"), tiny_network(), INFO)
+    run, variant = subjects_of(["./mfpnet", "mfpnet"])
+    assert run.network is not None
+    assert variant.network is not None
+    assert run.network.info == INFO
+    assert variant.network.info != INFO
+
+
 def test_a_name_that_means_nothing_is_explained() -> None:
     with pytest.raises(MfpnetError, match="Did you mean 'mfpnet_fast'"):
         subjects_of(["mfpnet_fats"])

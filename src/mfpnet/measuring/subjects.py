@@ -59,11 +59,15 @@ def subjects_of(names: Sequence[str], against: Sequence[str] = ()) -> list[Subje
 
 
 def names_weights(name: str) -> bool:
-    """Whether a name is that of bundled weights, a weights file or a run folder."""
+    """Whether a name is that of bundled weights, a weights file or a run folder.
+
+    A folder that is called like a network is named by a path, as in `./mfpnet`.
+    """
     if name in bundled_weights():
         return True
-    path = Path(name)
-    return not is_foreign(name) and not is_exported(name) and path.exists()
+    if name in PEERS or name in network_names() or is_foreign(name) or is_exported(name):
+        return False
+    return Path(name).exists()
 
 
 def subject_of(name: str, network: Network | None, classes: int) -> Subject:
