@@ -4,15 +4,19 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from mfpnet.commands.scaling_steps import scale, show_scaling
 from mfpnet.errors import MfpnetError
+from mfpnet.measuring import scaling as measured
+from mfpnet.measuring.contenders import requested
 from mfpnet.measuring.runners import Job
 from mfpnet.measuring.scaling import FRAME, SIZES, TILE, Sweep, doubling, scaling
 from mfpnet.measuring.subjects import subjects_of
 from mfpnet.options.deploy import BenchmarkOptions
+from mfpnet.synthetic.scenes import draw_scene
 from mfpnet.views.scaling_chart import scaling_picture
 
 CPU = torch.device("cpu")
@@ -71,6 +75,44 @@ def test_a_point_is_measured_in_a_process_of_its_own_and_one_that_fails_has_a_re
     assert good["memory_mib"] > 0
     assert bad["median_ms"] is None
     assert "graphs" in bad["error"]
+
+
+@pytest.mark.parametrize(
+    ("backend", "precision"), [("onnxruntime", "fp32"), ("openvino-bf16", "bf16")]
+)
+def test_a_file_predicts_tiles_with_the_threads_and_the_precision_that_are_asked_for(
+    backend: str, precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measured, "TILE", (64, 96))
+    (subject,) = subjects_of(["mfpnet_fast"])
+    job = Job((64, 96), 1, "logits", CPU, 1)
+    predictor = measured._tiling_predictor(requested(subject, backend, job, tmp_path))
+    assert predictor.engine.where()["threads"] == 1
+    assert predictor.engine.precision == precision
+    labels = predictor.predict(np.zeros((100, 200, 3), np.uint8)).labels
+    assert labels.shape == (100, 200)
+
+
+def test_pictures_are_streets_however_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measured, "_DRAWN", (64, 96))
+    seen = []
+
+    def keep(module: str, request: dict[str, Any]) -> dict[str, Any]:
+        seen.append(measured._picture(request))
+        return {}
+
+    monkeypatch.setattr(measured, "in_fresh_process", keep)
+    (subject,) = subjects_of(["mfpnet_fast"])
+    street = draw_scene(0, (64, 96)).image
+    for size, pixels in (((64, 96), 10_000), ((130, 200), 10_000), ((130, 200), 100_000)):
+        monkeypatch.setattr(measured, "WHOLE_PIXELS", pixels)
+        job = Job(size, 1, "labels", CPU, 1)
+        found = measured._found(subject, "inference", job, 1, tmp_path)
+        assert found["error"] is None
+        repeated = np.tile(street, (3, 3, 1))[: size[0], : size[1]]
+        np.testing.assert_array_equal(seen[-1], repeated)
 
 
 def test_the_picture_has_a_column_for_each_axis(tmp_path: Path) -> None:

@@ -43,8 +43,8 @@ class Predictor:
     Args:
         model: a bundled name, a run folder, a .safetensors file, a network with `info`, or an
             exported file (.onnx, .xml, .pt2, .tflite, .pte), which needs PyTorch only if it is a
-            .pt2 or a .pte.
-        device: `auto`, `cpu`, `cuda`, ...
+            .pt2 or a .pte; or an engine, where one has been made of any of them.
+        device: `auto`, `cpu`, `cuda`, ...; an engine has its own.
         full_size: predict at the picture's own size, however large.
         flip: look at the mirrored picture too.
         scales: look at the picture at each of these factors. The views' probabilities are averaged.
@@ -59,7 +59,7 @@ class Predictor:
 
     def __init__(
         self,
-        model: str | Path | Network,
+        model: str | Path | Network | Engine,
         *,
         device: str = "auto",
         full_size: bool = False,
@@ -252,7 +252,9 @@ def open_predictor(
     )
 
 
-def _engine(model: str | Path | Network, device: str) -> Engine:
+def _engine(model: str | Path | Network | Engine, device: str) -> Engine:
+    if isinstance(model, Engine):
+        return model
     if isinstance(model, str | Path) and is_exported(model):
         from mfpnet.runtimes.exported import ExportedEngine
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from mfpnet.info import ModelInfo
 from mfpnet.instances.grouping import Floats
@@ -12,6 +12,7 @@ from mfpnet.pixels.format import Raster
 from mfpnet.pixels.pictures import Labels
 
 
+@runtime_checkable
 class Engine(Protocol):
     """What runs a network: PyTorch, or the runtime of an exported file.
 

@@ -21,25 +21,39 @@ from mfpnet.runtimes.manifest import Manifest
 class ExportedEngine:
     """An `engine.Engine` of an exported file, on the CPU.
 
+    Args:
+        path: the file, or the name of a bundled one.
+        device: `auto` or `cpu`.
+        threads: see `open_backend`.
+        bf16: likewise.
+
     Raises:
         MfpnetError: as `open_backend`; another device, or a file that takes several pictures.
     """
 
-    def __init__(self, path: str | Path, device: str = "auto") -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        device: str = "auto",
+        *,
+        threads: int | None = None,
+        bf16: bool = False,
+    ) -> None:
         self.path = find_exported(path)
         if device not in ("auto", "cpu"):
             raise MfpnetError(
                 f"--device is {device}: '{path}' runs on the CPU here. Leave out --device, or give "
                 f"the weights it was exported from."
             )
-        self._run: Backend = open_backend(self.path)
+        self.threads = threads
+        self._run: Backend = open_backend(self.path, threads=threads, bf16=bf16)
         assert self._run.manifest is not None  # open_backend refuses a file without
         self.manifest: Manifest = self._run.manifest
         self.info, self.size = self.manifest.info, self.manifest.size
         self.gives_logits = self.manifest.output == "logits"
         self.finds_instances = False
         self.backend, self.package = self._run.name, self._run.package
-        self.precision = self.manifest.precision
+        self.precision = "bf16" if bf16 else self.manifest.precision
         batch = self._run.input_shape[0]
         if batch not in (None, 1):
             raise MfpnetError(
@@ -48,8 +62,8 @@ class ExportedEngine:
             )
 
     def where(self) -> dict[str, object]:
-        """What a record says about where something ran; the runtime chooses its threads."""
-        return {"device": "cpu", "gpu": None, "threads": None}
+        """What a record says about where something ran; threads are None if the runtime chose."""
+        return {"device": "cpu", "gpu": None, "threads": self.threads}
 
     def logits(self, pixels: Raster) -> Logits:
         """(H, W, channels) uint8 or uint16, no larger than the file's size -> (1, C, H, W) float32.
