@@ -122,3 +122,14 @@ def small_and_fast() -> Iterator[pytest.MonkeyPatch]:
         patch.setattr("mfpnet.synthetic.streets.draw_scene", functools.cache(draw_scene))
         yield patch
     torch.set_num_threads(threads)
+
+
+def need_runtime(backend: str) -> None:
+    """Skip a test where a backend's runtime is not installed or this processor cannot do it."""
+    name = backend.removesuffix("-bf16")
+    if name in ("onnxruntime", "openvino"):
+        runtime = pytest.importorskip(name)
+        if backend == "openvino-bf16":
+            able = runtime.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+            if "BF16" not in able:
+                pytest.skip("needs a processor with bfloat16 arithmetic")
