@@ -27,6 +27,8 @@ from mfpnet.exporting.report import on_data, refuse_mismatch
 from mfpnet.exporting.verification import compare, frame_batches, overall, street_batches
 from mfpnet.files import staged_files
 from mfpnet.foreign import ForeignNetwork
+from mfpnet.pixels.pictures import Image, Labels
+from mfpnet.pixels.resizing import resize_image
 from mfpnet.runtimes.backends import open_backend
 from mfpnet.runtimes.manifest import Manifest
 from mfpnet.synthetic.scenes import draw_scene
@@ -124,6 +126,21 @@ def test_frames_of_a_data_set_are_compared(exported: Exported) -> None:
     assert (found["data"], found["split"], found["frames"]) == ("synthetic", "test", 3)
     assert found["equal_labels"] == pytest.approx(np.mean([c.equal_labels for c in checks]))
     assert found["max_difference"] == max(c.max_difference or 0 for c in checks)
+
+
+def test_frames_of_mixed_sizes_make_batches_of_the_size_of_their_first() -> None:
+    class Mixed(SyntheticStreets):
+        def load(self, index: int) -> tuple[Image, Labels]:
+            self.size = ((64, 96), (96, 64), (80, 80))[index % 3]
+            return super().load(index)
+
+    data = Mixed("test", count=5)
+    batches = list(frame_batches(data, None, 2))
+    assert [batch.shape for batch in batches] == [(2, 64, 96, 3), (2, 80, 80, 3), (2, 96, 64, 3)]
+    np.testing.assert_array_equal(batches[1][0], data.load(2)[0])
+    np.testing.assert_array_equal(batches[1][1], resize_image(data.load(3)[0], (80, 80)))
+    singles = list(frame_batches(data, None, 1))
+    assert [batch.shape[1:3] for batch in singles[:3]] == [(64, 96), (96, 64), (80, 80)]
 
 
 @pytest.mark.slow

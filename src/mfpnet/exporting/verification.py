@@ -98,11 +98,15 @@ def _translated(pictures: Image, info: ModelInfo) -> Raster:
 
 
 def frame_batches(data: Dataset, size: tuple[int, int] | None, batch: int) -> Iterator[Raster]:
-    """All frames of a data set, scaled to (H, W) if given; the last is repeated to fill a batch."""
+    """All frames of a data set, (N, H, W, channels); the last is repeated to fill a batch.
+
+    They are scaled to (H, W), or without it to the size of their batch's first frame.
+    """
     last = len(data) - 1
     for first in range(0, len(data), batch):
         frames = [data.load(min(first + place, last))[0] for place in range(batch)]
-        yield np.stack([resize_image(frame, size or frame.shape[:2]) for frame in frames])
+        wanted = size or (frames[0].shape[0], frames[0].shape[1])
+        yield np.stack([resize_image(frame, wanted) for frame in frames])
 
 
 def overall(checks: Sequence[Check]) -> Check:
