@@ -17,6 +17,7 @@ from mfpnet.checkpoint import save_weights
 from mfpnet.errors import MfpnetError
 from mfpnet.exporting.writing import write_exported
 from mfpnet.files import write_json
+from mfpnet.info import ModelInfo
 from mfpnet.measuring import comparison, subjects
 from mfpnet.measuring.comparison import Plan
 from mfpnet.measuring.contenders import backend_names, contender, own_size
@@ -326,6 +327,31 @@ def test_a_file_is_compared_with_the_network_it_was_made_of(files: list[Subject]
     equal = comparison._equal_labels(runners, loaded, {"tiny": "tiny", "tiny.onnx": "tiny"})
     assert equal["tiny.onnx", "onnxruntime"] > 0.999
     assert set(equal) == {("tiny", REFERENCE), ("tiny.onnx", "onnxruntime")}
+
+
+def test_a_file_is_compared_with_none_of_two_networks_that_it_may_be_of(tmp_path: Path) -> None:
+    first = replace(INFO, data="streets", epochs=3)
+    second = replace(first, epochs=7)
+    networks = {"first": first, "second": replace(second, score=0.4), "again": second}
+    subjects = []
+    for name, info in networks.items():
+        network = tiny_network().eval()
+        network.info = info
+        subjects.append(Subject(name, name, network))
+    plain = Runner(np.asarray, np.asarray, np.asarray, lambda: None)
+    job = Job(SIZE, 1, "labels", CPU, 1)
+
+    def reference(info: ModelInfo, *, among: int) -> str | None:
+        runners = {(s.name, REFERENCE): plain for s in subjects[:among]}
+        runners["file.onnx", "onnxruntime"] = replace(plain, info=info)
+        measured = comparison.Comparison(Plan(subjects), job, tmp_path, print)
+        return measured._references(runners).get("file.onnx")
+
+    assert reference(replace(first, score=0.5), among=2) == "first"
+    assert reference(replace(second, score=0.5), among=2) == "second"
+    assert reference(replace(first, epochs=9), among=2) is None
+    assert reference(replace(first, epochs=9), among=1) == "first"
+    assert reference(second, among=3) is None
 
 
 def test_the_size_of_a_file_counts_its_weights(files: list[Subject]) -> None:

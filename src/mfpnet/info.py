@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from mfpnet.errors import MfpnetError
@@ -68,6 +68,18 @@ class ModelInfo:
     def format(self) -> PixelFormat:
         """The pixels that the network takes."""
         return PixelFormat(len(self.mean), self.bits)
+
+    def unscored(self) -> ModelInfo:
+        """The same facts without scores: those that a network shares with a file made of it."""
+        return replace(
+            self,
+            score=None,
+            score_on="",
+            score_frames=0,
+            score_interval=None,
+            iou=(),
+            iou_interval=(),
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Plain types only, ready for JSON."""

@@ -185,13 +185,16 @@ class Comparison:
     def _references(self, runners: Runners) -> dict[str, str]:
         """For each subject, the network whose labels in eager code its own are compared with.
 
-        For a file that is the network of its variant, trained on the same data.
+        For a file that is the network of its variant, trained on the same data; of several the one
+        of which all that travels with weights is the same but for scores. Where more than one may
+        be it there is none.
         """
         found = {name: name for name, backend in runners if backend == REFERENCE}
         networks = [subject for subject in self.plan.subjects if subject.name in found]
         for (name, _), runner in runners.items():
-            alike = [subject.name for subject in networks if _same_network(subject, runner.info)]
-            found |= dict.fromkeys([name], alike[0]) if alike else {}
+            alike = [subject for subject in networks if _same_network(subject, runner.info)]
+            own = [subject for subject in alike if _same_facts(subject, runner.info)] or alike
+            found |= {name: own[0].name} if len(own) == 1 else {}
         return found
 
     def _note(self, network: str, backend: str, error: Exception) -> None:
@@ -274,6 +277,12 @@ def _same_network(subject: Subject, info: ModelInfo | None) -> bool:
     if info is None or known is None or info.data == "unknown":
         return False
     return (info.variant, info.data) == (known.variant, known.data)
+
+
+def _same_facts(subject: Subject, info: ModelInfo | None) -> bool:
+    """Whether a file says of its network what this one says of itself, scores left out."""
+    known = subject.network.info if subject.network is not None else None
+    return known is not None and info is not None and known.unscored() == info.unscored()
 
 
 def _equal_labels(
