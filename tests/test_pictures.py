@@ -10,7 +10,15 @@ import PIL.Image
 import pytest
 
 from mfpnet.errors import MfpnetError
-from mfpnet.pixels.pictures import Image, Labels, find_images, read_image, read_labels, write_png
+from mfpnet.pixels.pictures import (
+    Image,
+    Labels,
+    find_images,
+    picture_to_rgb,
+    read_image,
+    read_labels,
+    write_png,
+)
 
 RNG = np.random.default_rng(0)
 ORIENTATION = 0x0112
@@ -118,6 +126,23 @@ def test_camera_orientation_is_applied(tmp_path: Path, suffix: str) -> None:
     assert_image(image, 32, 16)
     assert image[:14].min() > 240
     assert image[18:].max() < 15
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGB", "RGBA", "CMYK", "I;16"])
+@pytest.mark.parametrize("compression", [None, "tiff_deflate"])
+def test_a_tiff_on_its_side_is_turned(tmp_path: Path, mode: str, compression: str | None) -> None:
+    deep = np.random.default_rng(0).integers(0, 65536, (16, 33), dtype=np.uint16)
+    colours = np.random.default_rng(0).integers(0, 256, (16, 33, 4), dtype=np.uint8)
+    picture = PIL.Image.fromarray(deep if mode == "I;16" else colours)
+    picture = picture if mode == "I;16" else picture.convert(mode)
+    exif = PIL.Image.Exif()
+    exif[ORIENTATION] = 6
+    path = tmp_path / "a.tif"
+    picture.save(path, exif=exif, compression=compression)
+    expected = np.rot90(picture_to_rgb(picture), -1)
+    np.testing.assert_array_equal(read_image(path), expected)
+    with PIL.Image.open(path) as opened:
+        np.testing.assert_array_equal(picture_to_rgb(opened), expected)
 
 
 def test_floating_point_picture_is_refused(tmp_path: Path) -> None:

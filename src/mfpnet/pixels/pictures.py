@@ -21,7 +21,7 @@ from PIL import ImageOps
 from mfpnet.errors import MfpnetError
 from mfpnet.files import write_atomically
 from mfpnet.pixels.strips import row_strips
-from mfpnet.pixels.tiff_planes import mend_planes
+from mfpnet.pixels.tiff_faults import mend_tiff
 
 Image = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.uint8 | np.uint16]
@@ -58,7 +58,7 @@ def picture_to_rgb(picture: PIL.Image.Image) -> Image:
     Raises:
         MfpnetError: its pixels are floating-point or beyond 16 bits.
     """
-    mend_planes(picture)
+    mend_tiff(picture)
     return _as_rgb(ImageOps.exif_transpose(picture), "the picture")
 
 
@@ -147,7 +147,7 @@ def opened(path: Path) -> PIL.Image.Image:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
         picture = PIL.Image.open(path)
-    mend_planes(picture)
+    mend_tiff(picture)
     return picture
 
 
