@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 import tifffile
 
 from mfpnet.errors import MfpnetError
-from mfpnet.pixels.bands import fitted, read_bands, read_header, read_view
+from mfpnet.pixels.bands import as_taken, fitted, read_bands, read_header, read_view
 from mfpnet.pixels.format import RGB, PixelFormat, Raster, format_of
 from mfpnet.pixels.pictures import find_images, picture_to_rgb, read_image
 from mfpnet.pixels.png16 import decode_png16
@@ -353,3 +354,34 @@ def test_what_is_looked_at() -> None:
 def test_any_file_can_be_looked_at(tmp_path: Path) -> None:
     path = save_tiff(tmp_path / "a.tif", noise(5, 16))
     assert format_of(read_view(path)) == RGB
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "I"])
+@pytest.mark.parametrize("wanted", [(1, 8), (2, 8), (3, 8), (4, 8), (1, 16), (3, 16)])
+def test_an_opened_picture_is_taken_as_its_file_is(
+    tmp_path: Path, mode: str, wanted: tuple[int, int]
+) -> None:
+    deep = mode.startswith("I")
+    picture = PIL.Image.fromarray(noise(1, 16)[..., 0] if deep else noise(4, 8))
+    picture = picture if deep else picture.convert(mode)
+    on_its_side = PIL.Image.Exif()
+    if mode != "I":  # a PGM has nothing but pixels
+        on_its_side[0x0112] = 6
+    path = (tmp_path / "a").with_suffix({"CMYK": ".tif", "I": ".pgm"}.get(mode, ".png"))
+    picture.save(path, exif=on_its_side)
+    expected = taken(read_bands, path, wanted)
+    with PIL.Image.open(path) as opened:
+        assert opened.mode == mode
+        found = taken(as_taken, opened, wanted)
+    if isinstance(expected, str):
+        assert found == expected.replace(f"'{path}'", "the picture")
+    else:
+        np.testing.assert_array_equal(found, expected)
+        assert expected.shape[:2] == (SIZE if mode == "I" else SIZE[::-1])
+
+
+def taken(read: Callable[..., Raster], given: object, wanted: tuple[int, int]) -> Raster | str:
+    try:
+        return read(given, PixelFormat(*wanted))
+    except MfpnetError as error:
+        return str(error)

@@ -23,6 +23,7 @@ from mfpnet.pixels.pictures import (
     read_image,
     readable,
     sixteen_bits,
+    upright,
 )
 from mfpnet.pixels.png16 import decode_png16, png16_channels
 from mfpnet.pixels.rgb_view import rgb_view
@@ -124,7 +125,9 @@ def fitted(pixels: Raster, wanted: PixelFormat, called: str) -> Raster:
 
 
 def as_taken(image: Raster | PIL.Image.Image | str | Path, wanted: PixelFormat) -> Raster:
-    """A picture as a network takes it; a Pillow image or 8-bit RGB array as grey where that is.
+    """A picture as a network takes it; an 8-bit RGB array as grey where that is wanted.
+
+    An opened Pillow image is taken as its file would be.
 
     Raises:
         MfpnetError: as `read_bands`, or the array is another.
@@ -132,8 +135,7 @@ def as_taken(image: Raster | PIL.Image.Image | str | Path, wanted: PixelFormat) 
     if isinstance(image, str | Path):
         return read_bands(Path(image), wanted)
     if isinstance(image, PIL.Image.Image):
-        own = _own_channels(image, wanted)
-        return fitted(picture_to_rgb(image), wanted, "the picture") if own is None else own
+        return _of_opened(image, wanted)
     pixels = np.asarray(image)
     if pixels.ndim == 2 and wanted.channels == 1:
         pixels = pixels[..., None]
@@ -148,13 +150,19 @@ def as_taken(image: Raster | PIL.Image.Image | str | Path, wanted: PixelFormat) 
     )
 
 
-def _own_channels(picture: PIL.Image.Image, wanted: PixelFormat) -> Raster | None:
-    """An upright Pillow picture's own channels where they are what is wanted, else None."""
-    if picture.mode.startswith("I;16") and wanted == PixelFormat(1, 16):
-        return sixteen_bits("the picture", picture)[..., None]
-    if wanted != RGB and PixelFormat(_MODES.get(picture.mode, 0)) == wanted:
+def _of_opened(image: PIL.Image.Image, wanted: PixelFormat) -> Raster:
+    """A Pillow image in a format, as `read_bands` reads a file."""
+    if wanted == RGB:
+        return picture_to_rgb(image)
+    picture, called = upright(image), "the picture"
+    found = _pillow_format(picture)
+    if found.bits == 16:
+        return fitted(sixteen_bits(called, picture)[..., None], wanted, called)
+    if found == wanted:
         return _channels(picture)
-    return None
+    if wanted == PixelFormat(1, 8):
+        return fitted(picture_to_rgb(picture), wanted, called)
+    raise mismatch(called, found, wanted)
 
 
 def mismatch(called: str, found: PixelFormat, wanted: PixelFormat) -> MfpnetError:
@@ -183,11 +191,18 @@ def _of_tiff(path: Path, tiff: TiffHeader) -> PictureHeader:
 def _of_pillow(path: Path, picture: PIL.Image.Image) -> PictureHeader:
     if picture.mode == "F":
         raise MfpnetError(f"'{path}' holds floating-point pixels. Save it with 8 or 16 bits.")
-    if picture.mode.startswith("I"):
-        return PictureHeader(PixelFormat(1, 16), False, _read_pillow, reduces=True)
+    found = _pillow_format(picture)
+    if found.bits == 16:
+        return PictureHeader(found, False, _read_pillow, reduces=True)
     alpha = picture.mode in ("LA", "PA", "RGBA") or "transparency" in picture.info
-    channels = 4 if "transparency" in picture.info else _MODES.get(picture.mode, 3)
-    return PictureHeader(PixelFormat(channels), True, _read_pillow, alpha)
+    return PictureHeader(found, True, _read_pillow, alpha)
+
+
+def _pillow_format(picture: PIL.Image.Image) -> PixelFormat:
+    """What Pillow makes of a picture's pixels."""
+    if picture.mode.startswith("I"):
+        return PixelFormat(1, 16)
+    return PixelFormat(4 if "transparency" in picture.info else _MODES.get(picture.mode, 3))
 
 
 def _read_pillow(path: Path) -> Raster:

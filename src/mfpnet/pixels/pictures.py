@@ -58,8 +58,13 @@ def picture_to_rgb(picture: PIL.Image.Image) -> Image:
     Raises:
         MfpnetError: its pixels are floating-point or beyond 16 bits.
     """
+    return _as_rgb(upright(picture), "the picture")
+
+
+def upright(picture: PIL.Image.Image) -> PIL.Image.Image:
+    """An opened Pillow picture as its camera was held, in a copy."""
     mend_tiff(picture)
-    return _as_rgb(ImageOps.exif_transpose(picture), "the picture")
+    return ImageOps.exif_transpose(picture)
 
 
 def read_labels(path: Path) -> Labels:
