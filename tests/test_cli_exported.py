@@ -98,6 +98,23 @@ def test_results_go_to_a_folder(
     assert f"--out is '{picture}', which is a file: give a folder." in text
 
 
+def test_a_picture_whose_name_is_no_utf_8_is_predicted_told_and_recorded(
+    files: dict[str, Path], picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = os.fsdecode("café".encode("latin-1"))
+    picture.rename(tmp_path / f"{name}.png")
+    (tmp_path / f"{name}2.png").write_bytes(b"no picture")
+    out, record = tmp_path / "out", tmp_path / "record.json"
+    given = ("predict", files["any.onnx"], tmp_path, "--out", out, "--json", record)
+    run(*given, status=1)
+    said = capsys.readouterr()
+    assert "caf\ufffd.png: " in said.out
+    assert "caf\ufffd2.png' is not a picture" in said.err
+    told = [Path(each["picture"]).name for each in json.loads(record.read_text("utf-8"))]
+    assert told == ["caf\ufffd.png", "caf\ufffd2.png"]
+    assert (out / f"{name}_labels.png").is_file()
+
+
 @pytest.mark.parametrize("out", ["shots", "shots/../shots", "link"])
 def test_results_never_go_among_the_pictures(
     files: dict[str, Path],

@@ -197,6 +197,12 @@ def test_json_comes_back(tmp_path: Path) -> None:
     assert "Straße" in text
 
 
+def test_json_has_names_that_are_no_utf_8(tmp_path: Path) -> None:
+    name = os.fsdecode("café.png".encode("latin-1"))
+    write_json(tmp_path / "a.json", {name: [name, "café"]})
+    assert read_json(tmp_path / "a.json") == {"caf\ufffd.png": ["caf\ufffd.png", "café"]}
+
+
 def test_json_has_no_nan(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_json(tmp_path / "r.json", {"loss": float("nan")})

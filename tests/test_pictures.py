@@ -309,6 +309,19 @@ def test_glob_gives_pictures_only(tmp_path: Path) -> None:
     assert [file.name for file in deep] == ["a1.png", "a2.png", "a4.webp"]
 
 
+def test_a_tilde_is_a_home_only_where_it_is_no_part_of_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_files(tmp_path, "~photo.png", "~/a.png", "home/b.png", "home/c.png")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert find_images("~photo.png") == find_images("~p*.png") == [Path("~photo.png")]
+    assert find_images("~/a.png") == [Path("~/a.png")]
+    assert find_images("~/b.png") == [tmp_path / "home" / "b.png"]
+    with pytest.raises(MfpnetError, match=r"no file or folder '~no such user/d\.png'"):
+        find_images("~no such user/d.png")
+
+
 def test_relative_glob(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_files(tmp_path, "sub/a.png")
     monkeypatch.chdir(tmp_path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import Any
 
 from mfpnet.errors import MfpnetError
 
+_SURROGATES = re.compile("[\ud800-\udfff]")
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NOT_ALLOWED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
@@ -126,15 +128,25 @@ def write_atomically(path: Path, data: bytes) -> None:
         temporary.write_bytes(data)
 
 
+def readable_text(text: str) -> str:
+    """The text with � in place of what UTF-8 does not have.
+
+    Python decodes a file name of other bytes, as in Latin-1, to half of a surrogate pair for each.
+    """
+    return _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
 def write_json(path: Path, data: object) -> None:
     """Write ``data`` as indented UTF-8 JSON with a final newline; errors as in :func:`atomic_path`.
+
+    Text is written as `readable_text` has it.
 
     Raises:
         ValueError: a NaN or an infinity, which JSON does not have.
         TypeError: an object that JSON does not have.
     """
     text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
-    write_atomically(path, (text + "\n").encode("utf-8"))
+    write_atomically(path, (readable_text(text) + "\n").encode("utf-8"))
 
 
 def check_writable(path: Path) -> None:

@@ -111,8 +111,8 @@ def find_images(spec: str) -> list[Path]:
     """
     if not spec:
         raise MfpnetError("no picture was named. Give a file, a folder or a glob.")
-    path = Path(spec).expanduser()
     try:
+        path = _at_home(Path(spec))
         if path.is_file():
             return [path]
         pictures = sorted(file for file in _candidates(path) if _looks_like_picture(file))
@@ -121,6 +121,16 @@ def find_images(spec: str) -> list[Path]:
     if not pictures:
         raise _nothing_found(path)
     return pictures
+
+
+def _at_home(path: Path) -> Path:
+    """The path with the home folder that its `~` stands for; there are files called `~x.png`."""
+    if path.exists():
+        return path
+    try:
+        return path.expanduser()
+    except RuntimeError:  # nobody is called that
+        return path
 
 
 @contextmanager

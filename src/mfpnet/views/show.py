@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from mfpnet.files import readable_text
 from mfpnet.views.condensed import best_and_worst, listed
 
 OUT = Console()
@@ -20,18 +21,18 @@ MOST_ROWS = 40
 
 def say(text: str) -> None:
     """One line to standard output, as it is: a path is neither broken nor read as markup."""
-    OUT.print(text, markup=False, highlight=False, soft_wrap=True)
+    OUT.print(readable_text(text), markup=False, highlight=False, soft_wrap=True)
 
 
 def warn(text: str) -> None:
     """One line to standard error, in red on a terminal."""
-    ERR.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
+    ERR.print(readable_text(text), style="red", markup=False, highlight=False, soft_wrap=True)
 
 
 def progress(text: str) -> None:
     """What is being done, on a terminal only: one line that makes way for the next, or for none."""
     if ERR.is_terminal:
-        ERR.file.write(f"\r\x1b[K{text[: ERR.width - 1]}")
+        ERR.file.write(f"\r\x1b[K{readable_text(text)[: ERR.width - 1]}")
         ERR.file.flush()
 
 
@@ -40,7 +41,7 @@ def announce(text: str) -> None:
     if ERR.is_terminal or not text:
         progress(text)
     else:
-        ERR.print(text, markup=False, highlight=False, soft_wrap=True)
+        ERR.print(readable_text(text), markup=False, highlight=False, soft_wrap=True)
 
 
 def percent(value: float | None) -> str:
