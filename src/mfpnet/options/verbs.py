@@ -194,7 +194,7 @@ class PredictOptions:
     ]
     """What to segment; several may be given."""
     out: Annotated[Path, arg(metavar="DIR")] = Path("predictions")
-    """Folder of the results."""
+    """Folder of the results; not one in which the pictures lie."""
     model: Model = None
     """Of weights of somebody else's network: the code of that name is imported and run."""
     device: str = "auto"
