@@ -18,7 +18,7 @@ from mfpnet.measuring.subjects import subjects_of
 from mfpnet.options.deploy import BenchmarkOptions
 from mfpnet.synthetic.scenes import draw_scene
 from mfpnet.views.scaling_chart import scaling_picture
-from samples import need_runtime
+from samples import refused_without_bf16
 
 CPU = torch.device("cpu")
 
@@ -84,15 +84,16 @@ def test_a_point_is_measured_in_a_process_of_its_own_and_one_that_fails_has_a_re
 def test_a_file_predicts_tiles_with_the_threads_and_the_precision_that_are_asked_for(
     backend: str, precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    need_runtime(backend)
     monkeypatch.setattr(measured, "TILE", (64, 96))
     (subject,) = subjects_of(["mfpnet_fast"])
     job = Job((64, 96), 1, "logits", CPU, 1)
-    predictor = measured._tiling_predictor(requested(subject, backend, job, tmp_path))
-    assert predictor.engine.where()["threads"] == 1
-    assert predictor.engine.precision == precision
-    labels = predictor.predict(np.zeros((100, 200, 3), np.uint8)).labels
-    assert labels.shape == (100, 200)
+    request = requested(subject, backend, job, tmp_path)
+    with refused_without_bf16(backend):
+        predictor = measured._tiling_predictor(request)
+        assert predictor.engine.where()["threads"] == 1
+        assert predictor.engine.precision == precision
+        labels = predictor.predict(np.zeros((100, 200, 3), np.uint8)).labels
+        assert labels.shape == (100, 200)
 
 
 def test_pictures_are_streets_however_large(
