@@ -268,6 +268,13 @@ def theirs(tmp_path: Path) -> Subject:
     return file
 
 
+def test_weights_of_somebody_elses_network_are_measured_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.safetensors"
+    save_weights(path, tiny_network(), replace(INFO, variant="toys:net"))
+    with pytest.raises(MfpnetError, match=r"theirs\.safetensors' holds .* --against toys:net"):
+        subjects_of([str(path)])
+
+
 def test_a_foreign_file_takes_floats(theirs: Subject) -> None:
     found = answer(contender(theirs, "onnxruntime", Job(SIZE, 1, "logits", CPU, 1), Path()))
     assert np.allclose(found, PICTURE.transpose(0, 3, 1, 2) / 255)

@@ -101,6 +101,15 @@ def test_folders_may_call_the_splits_by_any_usual_name(source: Path, form: str) 
     assert imported(source)["splits"] == {"train": 1, "val": 1, "test": 1}
 
 
+def test_pictures_without_a_label_file_are_counted(source: Path) -> None:
+    write(source, "a", f"0 {SQUARE}")
+    for name in ("b", "c"):
+        write(source, name, None)
+    assert imported(source)["notes"] == [
+        "2 pictures without a label file, background only (first: b.png)."
+    ]
+
+
 def test_labels_lie_beside_a_link_to_a_picture(source: Path, tmp_path: Path) -> None:
     (source / "data.yaml").write_text("names: [cat, dog]\ntrain: images/train\nval: val.txt\n")
     for pool, name, split in ((source / "all", "a", "train"), (tmp_path / "far", "b", "val")):

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from mfpnet.errors import MfpnetError
+from mfpnet.folders.names import counted
 from mfpnet.importers.classes import empty_value, label_set, with_background
 from mfpnet.importers.imported import Frame, Import
 from mfpnet.importers.label_shapes import read_polygon
@@ -39,6 +40,7 @@ def import_yolo(options: ImportOptions) -> Import:
     source = open_yolo(options)
     found = Import(label_set("yolo", with_background(source.names, options.background)))
     boxes: list[str] = []
+    unlabelled = {each.name for each in source.pictures if not each.labels.is_file()}
     for each in source.pictures:
         try:
             picture = open_picture(each.path)
@@ -49,6 +51,9 @@ def import_yolo(options: ImportOptions) -> Import:
         lines = _lines(each.labels, source, found, boxes)
         mask = partial(_mask, lines, picture.size, source.names, found, options)
         found.frames.append(Frame(each.name, picture, mask, each.split))
+    bare = [str(frame.name) for frame in found.frames if frame.name in unlabelled]
+    if bare:
+        found.notes.append(counted(bare, "picture", "without a label file, background only"))
     for path in orphans(source.pictures):
         found.absent.add("missing picture of a label file", str(path))
     _check_boxes(boxes, options)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from mfpnet.checkpoint import bundled_weights, load_model
+from mfpnet.checkpoint import bundled_weights, load_model, read_info
 from mfpnet.errors import MfpnetError, missing_extra, unknown_name
 from mfpnet.foreign import ForeignNetwork, foreign_network, is_foreign
 from mfpnet.info import ModelInfo
@@ -50,12 +50,22 @@ def subjects_of(names: Sequence[str], against: Sequence[str] = ()) -> list[Subje
         MfpnetError: there is nothing of this name, or it fails.
     """
     wanted = list(dict.fromkeys([*(names or list_models()), *against]))
-    weights = {name: load_model(name) for name in wanted if names_weights(name)}
+    weights = {name: _loaded(name) for name in wanted if names_weights(name)}
     known = [net.info for net in weights.values() if net.info]
     classes = len(known[0].classes) if known else DEFAULT_CLASSES
     found = [subject_of(name, weights.get(name), classes) for name in wanted]
     names = [subject.name for subject in found]
     return [replace(s, name=s.given) if names.count(s.name) > 1 else s for s in found]
+
+
+def _loaded(name: str) -> Network:
+    variant = read_info(name).variant
+    if is_foreign(variant):
+        raise MfpnetError(
+            f"'{name}' holds weights of somebody else's network, which take as long as random "
+            f"ones: give --against {variant} in its place."
+        )
+    return load_model(name)
 
 
 def names_weights(name: str) -> bool:
