@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from folders import street_folder
+from mask_folders import areas, write_folder
 from mfpnet.ablations import cell as ablation_cell
 from mfpnet.ablations import costs as ablation_costs
 from mfpnet.ablations.cell import data_version
@@ -29,6 +31,7 @@ from mfpnet.recipe_parts import PARTS as PARTS_OF_RECIPES
 from mfpnet.recipe_parts import recipe_changes
 from mfpnet.recipes import Recipe
 from mfpnet.runtimes.latency import interleaved_medians
+from mfpnet.sources import open_dataset
 from mfpnet.suites import ABLATIONS, SUITES, VARIANTS
 from mfpnet.synthetic.streets import SyntheticStreets
 from mfpnet.train import train
@@ -215,6 +218,39 @@ def test_results_of_another_set_up_are_refused(
     printed = capsys.readouterr().err
     assert f"the run in 'runs/ablate/tiny/narrow-seed0' is of another {named}" in printed
     assert trained == ["narrow-seed0"]
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [("void", "air", "floor", "items"), ("void", "sky", "ground", "things", "unseen")],
+    ids=["other names", "one more"],
+)
+def test_results_in_other_classes_of_the_same_masks_are_refused(
+    trained: list[str], classes: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, named = street_folder(Path("photos"), count=5), Path("photos/classes.yaml")
+    named.write_text("classes: [void, sky, ground, things]\n")
+    command = ["ablate", "tiny", "--recipe", "tiny", "--data", str(folder), "--only", "narrow"]
+    assert mfpnet(*command, "--json", "record.json") == 0
+    capsys.readouterr()
+    named.write_text(f"classes: [{', '.join(classes)}]\n")
+    assert mfpnet(*command, "--json", "record.json") == 2
+    assert "is of another training data and evaluation data" in flat_error(capsys)
+    assert mfpnet(*command) == 2
+    assert "the run in 'runs/ablate/tiny/narrow-seed0' is of another training" in flat_error(capsys)
+    assert trained == ["narrow-seed0"]
+
+
+def test_the_void_label_is_part_of_the_version_of_a_folder(tmp_path: Path) -> None:
+    write_folder(tmp_path, [areas(2, seed).astype(np.uint8) for seed in range(3)])
+
+    def version(void: int) -> str:
+        (tmp_path / "classes.yaml").write_text(f"classes: [a, b]\nignore_index: {void}\n")
+        dataset = open_dataset(DataSource("folder", "all", str(tmp_path)))
+        assert dataset.labels.ignore_index == void
+        return data_version(dataset, own_classes=True)
+
+    assert version(255) != version(200)
 
 
 def test_a_changed_network_under_an_old_name_is_detected(

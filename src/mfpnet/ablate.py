@@ -23,6 +23,7 @@ from mfpnet.ablations.cell import (
 from mfpnet.ablations.costs import LATENCY_CLASSES, LATENCY_SIZE, costs_of
 from mfpnet.ablations.plan import Comparison, Row, planned_rows, planned_runs, variant_of
 from mfpnet.ablations.rows import COMMON, compared, row_of
+from mfpnet.data.source import FOLDER
 from mfpnet.errors import MfpnetError
 from mfpnet.files import read_json, write_json
 from mfpnet.records import environment
@@ -98,7 +99,8 @@ def _identified(
 ) -> Iterator[tuple[Row, RunConfig, Identity]]:
     """Each run, and what decides its result."""
     trained, decides = (
-        data_version(open_dataset(source)) for source in (comparison.data, comparison.evaluate_on)
+        data_version(open_dataset(source), own_classes=source.name == FOLDER)
+        for source in (comparison.data, comparison.evaluate_on)
     )
     for row, config in planned_runs(comparison, rows):
         yield row, config, identity_of(row, config, networks[row.variant], (trained, decides))

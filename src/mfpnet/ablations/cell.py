@@ -45,13 +45,21 @@ def is_cell(value: Any) -> bool:
     )
 
 
-def data_version(dataset: Dataset) -> str:
+def data_version(dataset: Dataset, *, own_classes: bool = False) -> str:
     """A hash of every frame and target, in their order: other data has another one.
+
+    Args:
+        dataset: what is hashed.
+        own_classes: whether its owner names the classes, so that what the values of masks mean
+            and which of them is void count too. Of a data set that is known by its name both stand.
 
     Raises:
         MfpnetError: a frame cannot be read.
     """
     digest = hashlib.sha256()
+    if own_classes:
+        labels = dataset.labels
+        digest.update(json.dumps([labels.classes, labels.ignore_index]).encode())
     for index in range(len(dataset)):
         for array in load_checked(dataset, index):
             digest.update(repr(array.shape).encode())
