@@ -81,6 +81,21 @@ def test_calibration_is_told_and_drawn(
     assert "calibration" not in evaluate(tmp_path, weights)
 
 
+def test_the_record_is_written_before_anything_is_shown(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is shown can fail too: a pipe that is closed, a terminal of another encoding."""
+
+    def closed(_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("mfpnet.commands.verbs.show_scores", closed)
+    record = tmp_path / "record.json"
+    with pytest.raises((SystemExit, BrokenPipeError)):
+        main(["evaluate", str(weights), *SCENES, "--json", str(record)])
+    assert "miou" in json.loads(record.read_text("utf-8"))
+
+
 def test_worst_frames_are_drawn(weights: Path, tmp_path: Path) -> None:
     record = evaluate(tmp_path, weights, "--worst", tmp_path / "worst.png")
     scores = [frame["miou"] for frame in record["worst_frames"]]

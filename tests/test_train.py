@@ -16,6 +16,7 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
+from mask_folders import areas, write_folder
 from mfpnet.checkpoint import load_model, save_weights
 from mfpnet.data.source import DataSource
 from mfpnet.errors import MfpnetError
@@ -28,7 +29,7 @@ from mfpnet.training.lock import alone_in
 from mfpnet.training.losses import cross_entropy
 from mfpnet.training.runs import read_config
 from mfpnet.variants import create_model
-from samples import INFO, RUN, STREETS, UNSEEN, quiet, small_and_fast, with_recipe
+from samples import INFO, RUN, STREETS, UNSEEN, quiet, small_and_fast, tiny_network, with_recipe
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -266,3 +267,17 @@ def test_curves_are_left_out_without_matplotlib(
     assert (tmp_path / "result.json").exists()
     assert "curves.png is left out" in out.getvalue()
     assert "mfpnet[plot]" in out.getvalue()
+
+
+def test_what_is_kept_of_other_classes_is_told_in_their_own_names(tmp_path: Path) -> None:
+    classes = ("train [/tram]", "road :car:")
+    known = dataclasses.replace(INFO, classes=(*classes, "b"), palette=INFO.palette[:3])
+    save_weights(tmp_path / "w.safetensors", tiny_network(num_classes=3), known)
+    folder, out = tmp_path / "photos", io.StringIO()
+    write_folder(folder, [areas(2, seed).astype(np.uint8) for seed in range(4)])
+    (folder / "classes.yaml").write_text(f"classes: {json.dumps(classes)}\n")
+    data = DataSource("folder", "all", str(folder))
+    init = str(tmp_path / "w.safetensors")
+    config = dataclasses.replace(with_recipe(epochs=1), data=data, init=init)
+    train(config, tmp_path / "run", console=Console(file=out, width=300))
+    assert "2 of the same name kept (train [/tram], road :car:)" in out.getvalue()

@@ -36,10 +36,10 @@ def train(options: given.TrainOptions) -> int:
     with alone_in(folder):
         config = resumed or new_run(options, folder, say)
         result = train(config, folder, resume=resumed is not None, console=ERR)
+    _write(options.json_file, result)  # first: nothing that takes an hour hangs on a table
     if result["evaluation"]:
         show_scores(result["evaluation"])
     say(f"weights, result and {CURVES_FILE} are in {folder}")
-    _write(options.json_file, result)
     return 0
 
 
@@ -53,8 +53,8 @@ def evaluate(options: EvaluateOptions) -> int:
         _write(options.json_file, submitted)
         return 0
     scored = score(options)
-    show_scores(scored.record)
     _write(options.json_file, scored.record)  # first: drawing can fail
+    show_scores(scored.record)
     save(scored)
     draw(scored)
     return 0
@@ -64,8 +64,8 @@ def _evaluate_corrupted(options: EvaluateOptions) -> int:
     from mfpnet.commands.stress import draw, show, stress
 
     stressed = stress(options)
-    show(stressed)
     _write(options.json_file, stressed.record)
+    show(stressed)
     draw(stressed)
     return 0
 
@@ -119,11 +119,11 @@ def demo(options: given.DemoOptions) -> int:
     from mfpnet.demo import run_demo
 
     done = run_demo(options.out or _fresh_folder("demo"), seed=options.seed, console=ERR)
+    _write(options.json_file, done.result)
     show_scores(done.result["evaluation"])
     say(f"pictures beside targets and predictions: {done.sheet}")
     say(f"overlays of unseen scenes: {done.folder / 'overlays'}")
     say(f"mIoU on unseen scenes: {percent(done.result['evaluation']['miou'])} %")
-    _write(options.json_file, done.result)
     return 0
 
 

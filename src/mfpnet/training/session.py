@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,7 @@ def open_session(
         device,
         in_channels=store.format.channels,
         resume=resume,
-        on_note=console.print,
+        on_note=partial(console.print, markup=False, emoji=False),  # it names the user's classes
     )
     info = build_info(config, store, resume=resume)
     return Session(

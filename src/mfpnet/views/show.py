@@ -6,27 +6,28 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from mfpnet.files import readable_text
 from mfpnet.views.condensed import best_and_worst, listed
 
-OUT = Console()
-ERR = Console(stderr=True)
+# What is printed names classes, folders and files of the user's own, in tables and titles too: a
+# name such as `train [/tram]` or `:car:` is no markup.
+OUT = Console(markup=False, emoji=False)
+ERR = Console(stderr=True, markup=False, emoji=False)
 # Of a table; there is nothing to be read in more.
 MOST_ROWS = 40
 
 
 def say(text: str) -> None:
     """One line to standard output, as it is: a path is neither broken nor read as markup."""
-    OUT.print(readable_text(text), markup=False, highlight=False, soft_wrap=True)
+    OUT.print(readable_text(text), highlight=False, soft_wrap=True)
 
 
 def warn(text: str) -> None:
     """One line to standard error, in red on a terminal."""
-    ERR.print(readable_text(text), style="red", markup=False, highlight=False, soft_wrap=True)
+    ERR.print(readable_text(text), style="red", highlight=False, soft_wrap=True)
 
 
 def progress(text: str) -> None:
@@ -41,7 +42,7 @@ def announce(text: str) -> None:
     if ERR.is_terminal or not text:
         progress(text)
     else:
-        ERR.print(readable_text(text), markup=False, highlight=False, soft_wrap=True)
+        ERR.print(readable_text(text), highlight=False, soft_wrap=True)
 
 
 def percent(value: float | None) -> str:
@@ -154,7 +155,7 @@ def _interval(bounds: Sequence[float] | None) -> str:
 
 def show_card(title: str, card: Mapping[str, Any]) -> None:
     """What weights are, what they are worth and where they end; `card` is `cards.card_of`."""
-    table = Table(title=escape(title), show_header=False)
+    table = Table(title=title, show_header=False)
     rows = {
         "network": card["variant"],
         "trained on": f"{card['data']} {card['split']}",
