@@ -13,8 +13,11 @@ import pytest
 
 from mask_folders import SIZE, Array, areas, smoothed, textured, write_pair
 from mfpnet.cli import main
+from mfpnet.data.source import DataSource
+from mfpnet.errors import MfpnetError
 from mfpnet.folders.plans import plan_of
 from mfpnet.masks.class_file import CLASS_FILE, read_classes
+from mfpnet.sources import open_dataset
 
 COLOURS = ((0, 0, 0), (128, 64, 128), (220, 20, 60), (0, 128, 192))
 
@@ -215,6 +218,41 @@ def test_all_256_values_are_refused_and_the_line_that_is_named_helps(tmp_path: P
 def test_inspect_is_of_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert mfpnet("data", "inspect") == 2
     assert "a folder of your own, and --data is synthetic" in capsys.readouterr().err
+
+
+def test_a_plan_is_of_folders(capsys: pytest.CaptureFixture[str]) -> None:
+    assert mfpnet("data", "check", "--data", "synthetic", "--scenes", "1", "--plan", "nosuch") == 2
+    assert "--plan is of a folder of your own" in " ".join(capsys.readouterr().err.split())
+
+
+def test_frames_are_read_with_the_channels_that_are_asked_for(tmp_path: Path) -> None:
+    """Of photos with and without alpha: RGB by themselves, four channels where all have them."""
+    root, channels = write(tmp_path / "data", grey(20)), ("--channels", 4)
+    for path in sorted((root / "images").iterdir())[:-1]:
+        with PIL.Image.open(path) as picture:
+            picture.convert("RGBA").save(path)
+    record = tmp_path / "i.json"
+    assert mfpnet("data", "inspect", "--data", root, "--json", record) == 0
+    assert (read(record)["channels"], read(record)["command"][-4:]) == (3, "data")
+    assert mfpnet("data", "inspect", "--data", root, *channels, "--json", record) == 1
+    found = read(record)
+    assert (found["channels"], len(found["mean"])) == (4, 4)
+    assert found["command"] == f"mfpnet train --data {root} --channels 4"
+    assert found["problems"][0]["places"] == [str(root / "images" / "f019.png")]
+    command = ("data", "check", "--data", root, *channels, "--json", record)
+    assert mfpnet(*command) == 1
+    fix = read(record)["problems"][0]["fix"]
+    assert fix.endswith(f"--data {root} --channels 4 --write --only-usable")
+    assert follow(fix) == 0
+    assert mfpnet(*command) == 0
+
+
+def test_a_fault_of_frames_names_the_check_that_finds_it(tmp_path: Path) -> None:
+    root = write(tmp_path / "data", grey(4))
+    picture = root / "images" / "f000.png"
+    picture.write_bytes(b"no picture")
+    with pytest.raises(MfpnetError, match=r"run: mfpnet data check --data \S+ --channels 4$"):
+        open_dataset(DataSource("folder", "all", str(root), channels=4))
 
 
 def test_check_of_one_split(tmp_path: Path) -> None:

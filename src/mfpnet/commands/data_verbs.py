@@ -33,14 +33,14 @@ def inspect(options: InspectOptions) -> int:
     from mfpnet.folders.inspection import inspect as inspected
     from mfpnet.views.inspection_view import show_inspection, show_problems
 
-    root, classes = _own_folder(options.data)
+    root, classes, channels = _own_folder(options.data)
     lists = options.only_usable or options.new_split
     if options.write:
         check_writable(root, ignore=bool(options.ignore), lists=lists)
     plan = plan_of(root, classes=classes)
     plan = ignoring(plan, options.ignore) if options.ignore else plan
     plan = split_anew(plan) if options.new_split else plan
-    found = _scanned(plan)
+    found = _scanned(plan, channels)
     if options.only_usable:
         plan = only_usable(plan, found)
         found = replace(found, pairs=tuple(each for each in found.pairs if each.usable))
@@ -54,24 +54,29 @@ def inspect(options: InspectOptions) -> int:
     return 1 if any(problem.severity == "error" for problem in wrong) else 0
 
 
-def _own_folder(choice: DataChoice) -> tuple[Path, Path | None]:
-    """The folder, and the classes.yaml that is to be used in place of its own."""
+def _own_folder(choice: DataChoice) -> tuple[Path, Path | None, int | None]:
+    """The folder, the classes.yaml in place of its own, and the channels that are asked for."""
     source = data_source(choice, "all")
     if source.name != FOLDER or source.root is None:
         raise MfpnetError(f"data inspect is of a folder of your own, and --data is {choice.data}.")
-    return Path(source.root), Path(source.classes) if source.classes else None
+    classes = Path(source.classes) if source.classes else None
+    return Path(source.root), classes, source.channels
 
 
-def _scanned(plan: Plan) -> Scan:
+def _scanned(plan: Plan, channels: int | None) -> Scan:
     total = sum(map(len, plan.parts.values()))
     with progress_bar(ERR, "reading pairs", total) as bar:
-        return scan(plan, bar.advance)
+        return scan(plan, bar.advance, channels=channels)
 
 
 def check(options: CheckOptions) -> int:
     """`mfpnet data check`; 1 when it finds errors."""
     if data_source(options.data, options.split or "train").name == FOLDER:
         return _check_folder(options)
+    if options.plan:
+        raise MfpnetError(
+            f"--plan is of a folder of your own, and --data is {options.data.data}: leave it out."
+        )
     dataset = open_dataset(data_source(options.data, options.split or "train"))
     found = [text for _, text in problems(dataset) if text]
     for text in found:
@@ -85,7 +90,7 @@ def check(options: CheckOptions) -> int:
 def _check_folder(options: CheckOptions) -> int:
     from mfpnet.views.inspection_view import show_problems
 
-    root, classes = _own_folder(options.data)
+    root, classes, channels = _own_folder(options.data)
     try:
         plan = plan_of(root, options.plan, classes)
     except MfpnetError as error:
@@ -97,7 +102,7 @@ def _check_folder(options: CheckOptions) -> int:
         return 1
     if options.split:
         plan = replace(plan, parts={options.split: tuple(plan.pairs(options.split))})
-    found = _scanned(plan)
+    found = _scanned(plan, channels)
     wrong = folder_problems(plan, found, root)
     for note in plan.notes:
         say(f"- {note}")

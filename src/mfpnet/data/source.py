@@ -66,6 +66,12 @@ class DataSource:
         return f"folder {name}" if name in DATASETS else name
 
 
+def folder_options(root: Path | str, channels: int | None) -> str:
+    """What a command of `mfpnet` is given to read a folder of one's own in the same way."""
+    asked = f" --channels {channels}" if channels else ""
+    return f"--data {shlex.quote(str(root))}{asked}"
+
+
 @contextmanager
 def naming_the_check(source: DataSource) -> Iterator[None]:
     """Where a folder's files turn out to be unusable, say what lists them all with their fixes.
@@ -78,5 +84,5 @@ def naming_the_check(source: DataSource) -> Iterator[None]:
     except MfpnetError as error:
         if source.name != FOLDER or not source.root:
             raise
-        command = f"mfpnet data check --data {shlex.quote(source.root)}"
+        command = f"mfpnet data check {folder_options(source.root, source.channels)}"
         raise MfpnetError(f"{error} For every problem and its fix, run: {command}") from error

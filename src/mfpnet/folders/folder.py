@@ -42,7 +42,7 @@ class Folder(PairedFiles):
         bits: int | None = None,
     ) -> None:
         found = plan_of(root, plan, classes)
-        with naming_the_check(DataSource(FOLDER, root=str(root))):
+        with naming_the_check(DataSource(FOLDER, root=str(root), channels=channels)):
             natural = read_header(found.pairs("all")[0].image).natural
         wanted = PixelFormat(channels or natural.channels, bits or natural.bits)
         super().__init__(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mfpnet.data.source import folder_options
 from mfpnet.errors import MfpnetError
 from mfpnet.folders.layouts import find_layout
 from mfpnet.folders.plans import Plan, write_plan
@@ -50,7 +50,7 @@ def inspect(plan: Plan, found: Scan, problems: Sequence[Problem], root: Path) ->
         "recipe": _recipe(plan, found),
         "problems": [problem.as_dict() for problem in problems],
         "notes": list(plan.notes),
-        "command": f"mfpnet train --data {shlex.quote(str(root))}",
+        "command": f"mfpnet train {folder_options(root, found.asked)}",
     }
 
 

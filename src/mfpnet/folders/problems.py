@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 
+from mfpnet.data.source import folder_options
 from mfpnet.folders.plans import Plan
 from mfpnet.folders.scan import Scan, ScannedPair
 from mfpnet.masks.class_file import described
@@ -64,8 +64,8 @@ def folder_problems(plan: Plan, scan: Scan, root: Path) -> list[Problem]:
     return sorted(found, key=lambda problem: problem.severity)
 
 
-def _again(root: Path, option: str) -> str:
-    return f"mfpnet data inspect --data {shlex.quote(str(root))} --write {option}"
+def _again(scan: Scan, root: Path, option: str) -> str:
+    return f"mfpnet data inspect {folder_options(root, scan.asked)} --write {option}"
 
 
 def _or_without(scan: Scan, root: Path) -> str:
@@ -73,7 +73,7 @@ def _or_without(scan: Scan, root: Path) -> str:
     splits = {each.split for each in scan.pairs}
     if splits != {each.split for each in scan.pairs if each.usable}:
         return ""
-    return f"; or leave out with: {_again(root, '--only-usable')}"
+    return f"; or leave out with: {_again(scan, root, '--only-usable')}"
 
 
 def _with(scan: Scan, kind: str) -> list[ScannedPair]:
@@ -136,7 +136,7 @@ def _twins(scan: Scan, root: Path) -> list[Problem]:
         f"'{one.pair.image}' ({one.split}) is '{other.pair.image}' ({other.split})"
     )
     files = tuple(str(each.pair.image) for _, each in shared)
-    return [Problem("error", text, _again(root, "--new-split"), files)]
+    return [Problem("error", text, _again(scan, root, "--new-split"), files)]
 
 
 def _by_split(scan: Scan) -> list[list[ScannedPair]]:
@@ -162,13 +162,13 @@ def _training_classes(plan: Plan, scan: Scan, root: Path) -> list[Problem]:
     if int((train > 0).sum()) < 2:
         held = ", ".join(name for name, pixels in zip(names, train, strict=True) if pixels)
         text = f"the training frames hold {f'one class only, {held}' if held else 'no class'}"
-        fix = f"if other frames hold more: {_again(root, '--new-split')}"
+        fix = f"if other frames hold more: {_again(scan, root, '--new-split')}"
         return [Problem("error", text, fix)]
     found = []
     elsewhere = [n for n, t, e in zip(names, train, every, strict=True) if e and not t]
     if elsewhere:
         text = f"in no training frame, but in others: {_listed(elsewhere)}"
-        found.append(Problem("warning", text, _again(root, "--new-split")))
+        found.append(Problem("warning", text, _again(scan, root, "--new-split")))
     if nowhere := [name for name, pixels in zip(names, every, strict=True) if not pixels]:
         text = f"in no mask: {_listed(nowhere)}"
         fix = f"nothing if that is right; else check the values in {plan.classes.place}"

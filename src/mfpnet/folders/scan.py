@@ -77,12 +77,14 @@ class Scan:
         format: of the images' pixels.
         mean: of each channel of the training images, 0 to 1.
         std: likewise.
+        asked: the channels that somebody asked for, where the first image did not decide.
     """
 
     pairs: tuple[ScannedPair, ...]
     format: PixelFormat
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    asked: int | None = None
 
     def of(self, split: str) -> list[ScannedPair]:
         """The pairs of a split."""
@@ -117,14 +119,18 @@ class _Statistics:
         return tuple(mean.round(4).tolist()), tuple(std.round(4).tolist())
 
 
-def scan(plan: Plan, on_pair: Callable[[], None] | None = None) -> Scan:
+def scan(
+    plan: Plan, on_pair: Callable[[], None] | None = None, *, channels: int | None = None
+) -> Scan:
     """Read every pair of all splits.
 
     Args:
         plan: of the folder.
         on_pair: called after each.
+        channels: to read the images with; None for what the first one has.
     """
-    wanted = _format(plan)
+    natural = _format(plan)
+    wanted = PixelFormat(channels or natural.channels, natural.bits)
     statistics, found = _Statistics(wanted.channels), []
     for split, pair in _every(plan):
         image = _image(pair, wanted)
@@ -133,7 +139,7 @@ def scan(plan: Plan, on_pair: Callable[[], None] | None = None) -> Scan:
         found.append(_scanned(plan, split, pair, image))
         if on_pair:
             on_pair()
-    return Scan(tuple(found), wanted, *statistics.moments())
+    return Scan(tuple(found), wanted, *statistics.moments(), asked=channels)
 
 
 def _every(plan: Plan) -> Iterator[tuple[str, Pair]]:
