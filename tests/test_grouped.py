@@ -16,6 +16,7 @@ from mfpnet.cli import main
 from mfpnet.data.camvid import CamVid
 from mfpnet.data.idd_lite import IddLite
 from mfpnet.data.map_file import find_map, identity_map, read_map
+from mfpnet.data.mapping import packaged_maps
 from mfpnet.errors import MfpnetError
 from mfpnet.evaluate import evaluate
 from mfpnet.evaluating.grouped import sides_of
@@ -137,6 +138,26 @@ def test_maps_that_fit_neither_side_are_refused(predictor: Predictor, idd: Path)
     camvid = CamVid(camvid_tree(idd, "val", 1, SIZE), "val")
     with pytest.raises(MfpnetError, match="leads to 7 classes of idd_lite"):
         sides_of(predictor, camvid, find_map("camvid-idd_lite"))
+
+
+def test_a_group_is_not_called_as_what_is_in_none(
+    predictor: Predictor, idd: Path, tmp_path: Path
+) -> None:
+    path = partial_map(tmp_path)
+    path.write_text(path.read_text("utf-8").replace("name: high", "name: other"), "utf-8")
+    with pytest.raises(MfpnetError, match=r"map partial has a group 'other'.*\(building, pole"):
+        sides_of(predictor, IddLite(idd, "val"), read_map(path))
+
+
+def test_a_group_may_be_called_other_where_all_classes_are_in_one(
+    predictor: Predictor, idd: Path, tmp_path: Path
+) -> None:
+    values = yaml.safe_load(packaged_maps()["camvid-idd_lite"].read_text("utf-8"))
+    values["groups"][0]["name"] = "other"
+    path = tmp_path / "map.yaml"
+    path.write_text(yaml.safe_dump(values, sort_keys=False), "utf-8")
+    sides = sides_of(predictor, IddLite(idd, "val"), read_map(path))
+    assert sides.predictor.info.classes[0] == "other"
 
 
 def test_the_predictor_itself_stays_as_it_was(predictor: Predictor, idd: Path) -> None:

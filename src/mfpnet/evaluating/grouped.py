@@ -40,7 +40,8 @@ def sides_of(predictor: Predictor, dataset: Dataset, label_map: LabelMap | None)
     """Carry predictions and targets into the groups of a map; without one both stay as they are.
 
     Raises:
-        MfpnetError: the map does not lead from the network's classes to those of the data.
+        MfpnetError: the map does not lead from the network's classes to those of the data, or has
+            a group that is called as what is in none.
     """
     if label_map is None:
         return Sides(predictor, dataset, dataset.labels.num_classes)
@@ -84,10 +85,20 @@ class GroupPredictor(Predictor):
 
 
 def _labels(label_map: LabelMap) -> LabelSet:
-    """The groups, and `OTHER` behind them where the network can answer what is in none."""
+    """The groups, and `OTHER` behind them where the network can answer what is in none.
+
+    Raises:
+        MfpnetError: a group is called `OTHER` too.
+    """
     labels = label_map.labels
     if not label_map.ignored[0]:
         return labels
+    if OTHER in labels.classes:
+        raise MfpnetError(
+            f"the map {label_map.name} has a group '{OTHER}', and that is what predictions of the "
+            f"classes it ignores are called ({', '.join(label_map.ignored[0][:4])}): give the "
+            f"group another name."
+        )
     return replace(
         labels,
         classes=(*labels.classes, OTHER),
