@@ -65,6 +65,9 @@ def test_a_file_and_its_report(here: Path, capsys: pytest.CaptureFixture[str]) -
         (("--threads", 0), "--threads is 0: it must be at least 1."),
         (("--out", "net.xml"), "'net.xml' ends in '.xml', and files of format onnx end in .onnx"),
         (("--format", "executorch"), "pip install 'mfpnet[executorch]'"),
+        (("--max-drop", 1), "--max-drop is of --precision int8, and the file is fp32: leave it"),
+        (("--calibrate", 8, "--precision", "fp16"), "--calibrate is of --precision int8"),
+        (("--calibrate-split", "val"), "--calibrate-split is of --precision int8"),
         (("--model", "peers:light"), "leave out --model peers:light"),
     ],
 )

@@ -22,6 +22,7 @@ def export(options: ExportOptions) -> int:
     """`mfpnet export`."""
     check_exportable(options.weights)
     check_at_least(1, batch=options.batch, threads=options.threads)
+    _check_precision(options)
     from mfpnet.checkpoint import load_model
     from mfpnet.export import SUFFIXES, report_path
     from mfpnet.exporting.deployed import info_of
@@ -37,6 +38,18 @@ def export(options: ExportOptions) -> int:
     if options.json_file:
         write_json(options.json_file, report)
     return 0
+
+
+def _check_precision(options: ExportOptions) -> None:
+    """Refuse what other files than int8 have no use for, instead of dropping it without a word."""
+    if options.precision == "int8":
+        return
+    for name in ("max_drop", "calibrate", "calibrate_split"):
+        if getattr(options, name) != getattr(ExportOptions, name):
+            raise MfpnetError(
+                f"--{name.replace('_', '-')} is of --precision int8, and the file is "
+                f"{options.precision}: leave it out."
+            )
 
 
 def _exported(
