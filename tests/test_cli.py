@@ -231,6 +231,19 @@ def test_drawn_scenes_can_be_checked_and_predicted(run: Path, tmp_path: Path) ->
     assert mfpnet("predict", run, drawn / "train", "--out", tmp_path / "out") == 0
 
 
+def test_scenes_are_not_drawn_among_older_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ("data", "draw", *SMALL, "--out", tmp_path, "--scenes")
+    assert mfpnet(*command, 3) == 0
+    kept = sorted(tmp_path.rglob("*"))
+    assert mfpnet(*command, 2) == 2
+    complaint = " ".join(capsys.readouterr().err.split())
+    assert f"'{tmp_path / 'train'}' is there already and not empty" in complaint
+    assert sorted(tmp_path.rglob("*")) == kept
+    assert mfpnet(*command, 2, "--split", "val") == 0  # beside them they may stand
+
+
 def test_data_check_finds_a_bad_mask(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert mfpnet("data", "draw", "--scenes", 2, *SMALL, "--out", tmp_path) == 0
     mask = tmp_path / "trainannot" / "train_00001.png"

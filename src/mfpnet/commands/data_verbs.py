@@ -9,7 +9,7 @@ from typing import Any
 from mfpnet.data.datasets import problems
 from mfpnet.data.source import DRAWN, FOLDER
 from mfpnet.errors import MfpnetError
-from mfpnet.files import write_json
+from mfpnet.files import check_free, write_json
 from mfpnet.folders.plans import Plan, plan_of
 from mfpnet.folders.problems import balance, folder_problems
 from mfpnet.folders.scan import Scan, scan
@@ -135,16 +135,21 @@ def draw(options: DrawOptions) -> int:
             f"data draw is for --data {' or '.join(DRAWN)}: the others lie on disk already."
         )
     dataset = open_dataset(source)
+    scenes, masks, overlays = (
+        options.out / f"{options.split}{kind}" for kind in ("", "annot", "_overlay")
+    )
+    for folder in (scenes, masks, overlays):  # older scenes would stay among the new
+        check_free(folder)
     for index in range(len(dataset)):
         image, labels = dataset.load(index)
         file, known = f"{dataset.frame_name(index)}.png", dataset.labels
-        write_png(options.out / options.split / file, image)
-        write_png(options.out / f"{options.split}annot" / file, labels)
+        write_png(scenes / file, image)
+        write_png(masks / file, labels)
         drawn = overlay(rgb_view(image), labels, known.palette, known.classes)
-        write_png(options.out / f"{options.split}_overlay" / file, drawn)
+        write_png(overlays / file, drawn)
     say(
-        f"{counted(len(dataset), 'scene')} in {options.out}: {options.split}, "
-        f"{options.split}annot (labels), {options.split}_overlay"
+        f"{counted(len(dataset), 'scene')} in {options.out}: {scenes.name}, "
+        f"{masks.name} (labels), {overlays.name}"
     )
     _write(options.json_file, {"scenes": len(dataset), "folder": str(options.out)})
     return 0
