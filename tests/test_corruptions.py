@@ -9,13 +9,20 @@ import pytest
 from known_trees import camvid_tree
 from mfpnet.checkpoint import save_weights
 from mfpnet.cli import main
+from mfpnet.commands.stress import Stressed, show
 from mfpnet.errors import MfpnetError
+from mfpnet.evaluate import Evaluation
 from mfpnet.evaluating.corruptions import CORRUPTIONS, SEVERITIES, corrupt
-from mfpnet.evaluating.robustness import chosen_corruptions
+from mfpnet.evaluating.grouped import sides_of
+from mfpnet.evaluating.robustness import Robustness, chosen_corruptions
+from mfpnet.metrics import Scores
+from mfpnet.options.evaluate import EvaluateOptions
 from mfpnet.pixels.pictures import Image
+from mfpnet.predict import Predictor
 from mfpnet.synthetic.scenes import draw_scene
+from mfpnet.synthetic.streets import SyntheticStreets
 from mfpnet.views.corruption_chart import corruption_picture
-from samples import INFO, tiny_network
+from samples import INFO, modest_network, tiny_network
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +123,25 @@ def test_corruptions_are_chosen_by_name() -> None:
     assert chosen_corruptions(["jpeg", "fog", "jpeg"]) == ("fog", "jpeg")
     with pytest.raises(MfpnetError, match="Did you mean 'shot_noise'"):
         chosen_corruptions(["shotnoise"])
+
+
+def scored(miou: float) -> Evaluation:
+    counts = np.zeros((1, 1), dtype=np.int64)
+    found = Scores(miou, (miou,), miou)
+    return Evaluation("a", "val", 1, ("sky",), counts, found, None, (None,), (None,), ())
+
+
+def test_the_mean_of_a_corruption_is_of_scores_that_are_not_rounded(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    network = Predictor(modest_network(), device="cpu")
+    sides = sides_of(network, SyntheticStreets("val", 1, (64, 64)), None)
+    mious = (0.3004, 0.3004, 0.3004, 0.3004, 0.3014)  # 30.0 four times and 30.1, on average 30.06
+    found = Robustness(scored(0.5), {"fog": tuple(map(scored, mious))})
+    show(Stressed(EvaluateOptions("w"), sides, found, {}))
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if "fog" in line]
+    cells = row.replace("│", " ").split()
+    assert cells == ["fog", *["30.0"] * 4, "30.1", "30.1"]
 
 
 def test_the_chart_is_drawn(tmp_path: Path) -> None:

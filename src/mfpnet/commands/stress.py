@@ -67,11 +67,12 @@ def stress(options: EvaluateOptions) -> Stressed:
 def show(stressed: Stressed) -> None:
     """Print the mIoU in % of each corruption and severity."""
     found, rows = stressed.found, []
+    titles = (*map(str, SEVERITIES), "mean")
     for name, scored in found.corrupted.items():
-        mious = [round(100 * each.scores.miou, 1) for each in scored]
-        cells = dict(zip(map(str, SEVERITIES), mious, strict=True))
-        rows.append({"corruption": name, **cells, "mean": round(sum(mious) / len(mious), 1)})
-    show_rows(rows, ("corruption", *map(str, SEVERITIES), "mean"))
+        mious = [100 * each.scores.miou for each in scored]
+        values = [round(value, 1) for value in (*mious, sum(mious) / len(mious))]
+        rows.append({"corruption": name, **dict(zip(titles, values, strict=True))})
+    show_rows(rows, ("corruption", *titles))
     say(
         f"mIoU {percent(found.clean.scores.miou)} % on the frames as they are, "
         f"{percent(found.mean_miou)} % on the mean of the corrupted ones"
