@@ -8,6 +8,7 @@ import PIL.Image
 import pytest
 
 from mfpnet.errors import MfpnetError
+from mfpnet.views.canvas import new_figure, save_figure
 from mfpnet.views.run_charts import confusion_picture, iou_bars, training_curves
 
 pytest.importorskip("matplotlib", reason="needs the extra `plot`")
@@ -124,6 +125,28 @@ def test_bars_show_percent_and_absent_classes(tmp_path: Path) -> None:
     assert text.count("<!-- absent -->") == 2
     for drawn in ("mfpnet", "mfpnet_fast", "91.2", "87.5", "100.0", "0.0", *CLASSES):
         assert f"<!-- {drawn} -->" in text
+
+
+def test_names_with_dollars_are_no_formulas(tmp_path: Path) -> None:
+    names = ("$x_$", "from $5 to $9", "a\\$b")
+    iou_bars(names, {"$y^$": [0.1, 0.2, 0.3], "b": [0.1] * 3}, tmp_path / "b.svg")
+    confusion_picture(COUNTS, names, tmp_path / "m.svg")
+    for chart in ("b.svg", "m.svg"):
+        assert all(f"<!-- {name} -->" in svg_of(tmp_path / chart) for name in names)
+    assert "<!-- $y^$ -->" in svg_of(tmp_path / "b.svg")
+    confusion_picture(COUNTS, names, tmp_path / "m.png")
+    assert_drawn(tmp_path / "m.png")
+
+
+def test_powers_on_a_logarithmic_axis_are_formulas(tmp_path: Path) -> None:
+    figure = new_figure(4, 3)
+    axes = figure.subplots()
+    axes.plot([1, 1000], [1, 1000])
+    axes.set_yscale("log")
+    save_figure(figure, tmp_path / "p.svg")
+    text = svg_of(tmp_path / "p.svg")
+    assert "<!-- $\\mathdefault{10^{2}}$ -->" in text
+    assert "scale(0.7)" in text  # the exponent, raised and small
 
 
 def test_one_series_needs_no_legend(tmp_path: Path) -> None:

@@ -46,8 +46,28 @@ def save_figure(figure: Figure, path: Path) -> None:
         MfpnetError: an unknown suffix, or the file cannot be written.
     """
     kind = _kind(figure, path)
+    _as_spelt(figure)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format=kind, dpi=150)
+
+
+def _as_spelt(figure: Figure) -> None:
+    """Take no text for a formula but the powers on a logarithmic axis.
+
+    A class or a file may be called `$x_$`, which matplotlib cannot parse, or `$5 to $9`.
+    """
+    from matplotlib.text import Text
+
+    powers = [
+        label
+        for axes in figure.axes
+        for axis in (axes.xaxis, axes.yaxis)
+        if axis.get_scale() == "log"
+        for label in axis.get_ticklabels(which="both")
+    ]
+    for text in figure.findobj(Text):
+        if isinstance(text, Text) and text not in powers:
+            text.set_parse_math(False)
 
 
 def check_drawable(path: Path) -> None:
