@@ -157,6 +157,31 @@ def test_what_could_not_be_saved_is_refused_at_once(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_no_output_takes_the_place_of_another(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "folder").mkdir()
+    path, same = tmp_path / "a.png", tmp_path / "folder" / ".." / "a.png"
+    text = " ".join(complaint(capsys, weights, "--bars", path, "--maps", same).split())
+    assert f"--bars and --maps are both '{same}': give two names." in text
+    text = complaint(capsys, weights, "--picture", path, "--json", path)
+    assert "--picture and --json are both" in text
+    text = complaint(capsys, weights, "--corruptions", "fog", "--picture", path, "--maps", path)
+    assert "--picture and --maps are both" in text
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("named", ["", "weights.safetensors"], ids=["a run", "a file"])
+def test_the_weights_are_not_replaced_by_their_record(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], named: str
+) -> None:
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(weights.read_bytes())
+    text = complaint(capsys, tmp_path / named, "--json", path)
+    assert f"--json is '{path}', the weights themselves: give another name." in text
+    assert path.read_bytes() == weights.read_bytes()
+
+
 @pytest.mark.parametrize("scales", [("0",), ("1", "-1"), ("nan",), ("100",)])
 def test_bad_scales_are_refused(
     weights: Path, capsys: pytest.CaptureFixture[str], scales: tuple[str, ...]

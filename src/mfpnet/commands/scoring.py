@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from mfpnet.commands.scored_files import check_files
 from mfpnet.data.cityscapes import Cityscapes
 from mfpnet.data.datasets import Dataset
 from mfpnet.data.map_file import find_map
@@ -20,7 +21,6 @@ from mfpnet.evaluating.maps import error_maps, label_maps
 from mfpnet.evaluating.reliability import calibrate, network_runs
 from mfpnet.evaluating.submission import OFFICIAL_SIZE, AddLabels, submission, submittable
 from mfpnet.evaluating.tile_agreement import tile_agreement
-from mfpnet.files import check_writable
 from mfpnet.options.evaluate import EvaluateOptions
 from mfpnet.options.verbs import parse_tile
 from mfpnet.pixels.pictures import write_png
@@ -29,33 +29,11 @@ from mfpnet.records import environment
 from mfpnet.runtimes.backends import is_exported
 from mfpnet.sources import open_dataset
 from mfpnet.training.settled import evaluated_source
-from mfpnet.views.canvas import check_drawable
 from mfpnet.views.reliability_chart import reliability_picture
 from mfpnet.views.run_charts import confusion_picture, iou_bars
 from mfpnet.views.runlog import progress_bar
 from mfpnet.views.show import ERR, counted, percent, say, warn
 
-CHART, MAP = (".png", ".svg", ".pdf"), (".png",)
-SUFFIXES = {
-    "save": (".safetensors",),
-    "submit": (".zip",),
-    "picture": CHART,
-    "bars": CHART,
-    "reliability": CHART,
-    "maps": MAP,
-    "worst": MAP,
-}
-# Options, what cannot stand beside each, and what that is of.
-EXCLUDED = (
-    ("tile", ("save", "calibration", "reliability"), "whole frames"),
-    ("map", ("save", "submit", "calibration", "reliability"), "the network's own classes"),
-    ("frames", ("save", "submit"), "all frames"),
-    (
-        "corruptions",
-        ("save", "submit", "tile", "calibration", "reliability", "bars", "worst"),
-        "frames as they are",
-    ),
-)
 # What is of no use where nothing can be scored.
 NEEDS_TARGETS = ("save", "picture", "bars", "maps", "worst", "calibration", "reliability")
 
@@ -117,7 +95,7 @@ def open_sides(options: EvaluateOptions) -> tuple[Predictor, Sides, LabelMap | N
     Raises:
         MfpnetError: as `score`.
     """
-    _check_files(options)
+    check_files(options)
     predictor = _open_predictor(options)
     label_map = find_map(options.map) if options.map else None
     source = _source(options).read_as(predictor.info.format)
@@ -150,7 +128,7 @@ def submit_unscored(options: EvaluateOptions) -> dict[str, Any] | None:
     """
     if options.submit is None:
         return None
-    _check_files(options)
+    check_files(options)
     dataset = submittable(open_dataset(_source(options)))
     if dataset.scored:
         return None
@@ -236,27 +214,6 @@ def draw(scored: Scored) -> None:
         }
         reliability_picture(curves, options.reliability)
         say(f"reliability: {options.reliability}")
-
-
-def _check_files(options: EvaluateOptions) -> None:
-    """Refuse what could not be written before minutes are spent on it."""
-    views = {"--flip": options.flip, "--scales": options.scales != (1.0,)}
-    if options.save and (asked := " and ".join(name for name, given in views.items() if given)):
-        raise MfpnetError(
-            f"--save cannot stand beside {asked}: a card states the plain score. Leave out one or "
-            f"the other."
-        )
-    for option, excluded, what in EXCLUDED:
-        for name in excluded:
-            if getattr(options, option) and getattr(options, name):
-                raise MfpnetError(f"--{name} is of {what}: leave out --{option}, or --{name}.")
-    for name, suffixes in SUFFIXES.items():
-        path: Path | None = getattr(options, name)
-        if path and path.suffix.lower() not in suffixes:
-            ending = " or ".join(suffixes)
-            raise MfpnetError(f"--{name} is '{path}': give a name that ends in {ending}.")
-        if path:
-            (check_drawable if suffixes is CHART else check_writable)(path)
 
 
 def _source(options: EvaluateOptions) -> DataSource:
