@@ -48,6 +48,24 @@ def test_rows_and_facts_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]
     assert "m[/].yaml" in printed
 
 
+def test_a_ratio_of_label_edges_that_is_none_is_not_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    name = "edges_at_borders_over_elsewhere"
+    tiles = {"tile": [64, 96], "overlap": 8, "frames": 1, "agreement": 1.0, "lowest_agreement": 1.0}
+
+    def told(ratio: float | None, whole: float | None) -> str:
+        ratios = {name: ratio, f"{name}_in_whole_frames": whole}
+        show_scores(scores(tiles=tiles | ratios))
+        return capsys.readouterr().out.splitlines()[-1]
+
+    plain = "tiles of 64x96, overlap 8: 100.0 % of labels as in whole frames (1 frame, lowest 100.0"
+    edges = "; label edges at tile borders 1.25 times those elsewhere"
+    assert told(None, None) == f"{plain} %)"
+    assert told(1.25, None) == f"{plain} %){edges}"
+    assert told(1.25, 1.0) == f"{plain} %){edges}, in whole frames 1.00 times"
+
+
 def test_a_card_is_called_as_its_file_is(capsys: pytest.CaptureFixture[str]) -> None:
     card = dict.fromkeys(("variant", "data", "split", "recipe", "licence"), "x [/]")
     numbers = {"epochs": 1, "bytes": 1, "bits": 8, "mean": (0, 0, 0), "input_size": (64, 96)}

@@ -122,14 +122,21 @@ def _say_tiles(found: Mapping[str, Any] | None) -> None:
         warn("no frame is both larger than a tile and small enough to be seen whole: not compared")
         return
     tile, frames = "x".join(map(str, found["tile"])), counted(found["frames"], "frame")
-    ratio = "edges_at_borders_over_elsewhere"
-    edges = [found[f"{ratio}{where}"] or 0 for where in ("", "_in_whole_frames")]
     say(
         f"tiles of {tile}, overlap {found['overlap']}: {percent(found['agreement'])} % of labels as"
-        f" in whole frames ({frames}, lowest {percent(found['lowest_agreement'])} %);"
-        f" label edges at tile borders {edges[0]:.2f} times those elsewhere, in whole frames"
-        f" {edges[1]:.2f} times"
+        f" in whole frames ({frames}, lowest {percent(found['lowest_agreement'])} %)"
+        f"{_edges(found)}"
     )
+
+
+def _edges(found: Mapping[str, Any]) -> str:
+    """How many label edges lie at tile borders, where there are any elsewhere to compare with."""
+    name = "edges_at_borders_over_elsewhere"
+    ratio, whole = found[name], found[f"{name}_in_whole_frames"]
+    if ratio is None:
+        return ""
+    beside = "" if whole is None else f", in whole frames {whole:.2f} times"
+    return f"; label edges at tile borders {ratio:.2f} times those elsewhere{beside}"
 
 
 def _say_calibration(found: Mapping[str, Any]) -> None:
