@@ -81,6 +81,16 @@ def test_the_way_of_a_picture_of_ones_own(tmp_path: Path) -> None:
     assert record["comparisons"][0]["rows"][0]["end_to_end"]["median_ms"] > 0
 
 
+def test_pictures_of_a_way_that_is_left_out_are_refused(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert mfpnet(*SMALL, *QUICK, "--model-only", "--end-to-end", "nothing.png") == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert (
+        "--model-only leaves out the way that --end-to-end names pictures for: give one of" in told
+    )
+
+
 def test_a_picture_that_is_none_is_known_before_anything_is_timed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -65,6 +65,11 @@ def _run_in_turn(options: BenchmarkOptions, sizes: Sizes) -> dict[str, Any]:
     from mfpnet.pixels.pictures import find_images, read_image
     from mfpnet.views.benchmark_view import show_benchmark
 
+    if options.model_only and options.end_to_end:
+        raise MfpnetError(
+            "--model-only leaves out the way that --end-to-end names pictures for: give one of "
+            "them."
+        )
     pictures = [path for spec in options.end_to_end for path in find_images(spec)]
     for path in pictures:
         read_image(path)  # one that is no picture is known before minutes are spent
