@@ -12,6 +12,7 @@ import PIL.Image
 import pytest
 
 from mfpnet.cli import main
+from mfpnet.data.mapping import packaged_maps
 from mfpnet.labels import CAMVID
 from mfpnet.pixels.pictures import read_image, read_labels
 
@@ -206,6 +207,17 @@ def test_info(
     assert all(text in printed for text in expected), printed
     assert max(map(len, printed.splitlines())) <= 80
     assert read_json(tmp_path / "info.json")
+
+
+def test_info_of_a_map_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = tmp_path / "m.yaml"
+    own.write_bytes(packaged_maps()["camvid-idd_lite"].read_bytes())
+    assert mfpnet("info", own, "--json", tmp_path / "own.json") == 0
+    assert mfpnet("info", "camvid-idd_lite", "--json", tmp_path / "packaged.json") == 0
+    assert read_json(tmp_path / "own.json") == read_json(tmp_path / "packaged.json")
+    capsys.readouterr()
+    assert mfpnet("info", tmp_path / "nosuch.yaml") == 2
+    assert "nosuch.yaml' does not exist. Give a .yaml" in " ".join(capsys.readouterr().err.split())
 
 
 def test_info_of_a_run_tells_the_licence(

@@ -20,6 +20,8 @@ from mfpnet.runtimes.backends import (
 )
 from mfpnet.suites import RECIPE_SUITE, network_names, suite_names, suite_of
 
+_MAP_SUFFIXES = (".yaml", ".yml")
+
 
 def every_name() -> dict[str, list[str]]:
     """The names of each kind: variants, suites, recipes, maps and bundled weights."""
@@ -39,7 +41,7 @@ def facts_of(name: str) -> dict[str, Any]:
     """What is known of a recipe, suite, map, network, weights (or their folder), exported file.
 
     Raises:
-        MfpnetError: there is nothing of this name, or the weights cannot be read.
+        MfpnetError: there is nothing of this name, or the weights or the map cannot be read.
     """
     if is_exported(name):
         return _exported_facts(find_exported(name))
@@ -48,7 +50,7 @@ def facts_of(name: str) -> dict[str, Any]:
     if name in suite_names():
         parts = {"parts": list(PARTS)} if name == RECIPE_SUITE else {}
         return {"networks": list(suite_of(name)), **parts}
-    if name in packaged_maps():
+    if name in packaged_maps() or Path(name).suffix.lower() in _MAP_SUFFIXES:
         return _map_facts(name)
     networks = {*network_names()}
     if name in networks:

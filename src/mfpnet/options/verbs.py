@@ -81,8 +81,8 @@ class InfoOptions:
     """List networks, recipes and bundled weights, or show one of them."""
 
     name: Annotated[Positional[str | None], arg(metavar="[NAME]", help_behavior_hint="")] = None
-    """Weights (bundled name, run folder, file), exported file, network, suite or recipe; all when
-    left out."""
+    """Weights (bundled name, run folder, file), exported file, network, suite, recipe or map
+    (a packaged one or a .yaml file); all when left out."""
     json_file: Json = None
     """Write what is printed as JSON."""
 
