@@ -221,6 +221,16 @@ def test_names_are_networks_weights_or_files(tmp_path: Path) -> None:
     assert [s.name for s in subjects_of(["tiny"], ["tiny", "mfpnet"])] == ["tiny", "mfpnet"]
 
 
+def test_the_folder_of_a_run_has_its_name_from_inside_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "night"
+    folder.mkdir()
+    save_weights(folder / "weights.safetensors", tiny_network(), INFO)
+    monkeypatch.chdir(folder)
+    assert [subject.name for subject in subjects_of(["."])] == ["night"]
+
+
 def test_a_folder_called_like_a_network_does_not_hide_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

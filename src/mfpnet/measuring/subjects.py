@@ -89,7 +89,10 @@ def subject_of(name: str, network: Network | None, classes: int) -> Subject:
     made = network or _random(name, classes)
     made.info = made.info or random_info(name, classes)
     check_measurable(made.info, name)
-    return Subject(Path(name).name, name, made.eval())
+    place = Path(name)
+    if network and place.is_dir():  # `.` has no name before it is looked up
+        place = place.resolve()
+    return Subject(place.name, name, made.eval())
 
 
 def check_measurable(info: ModelInfo, name: str) -> None:
