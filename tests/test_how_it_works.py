@@ -43,6 +43,12 @@ def test_the_text_says_what_the_numbers_say() -> None:
     )
     assert graphs[2]["scales"][0]["effective_nodes_of_the_picture"] < 1.05
     assert graphs[0]["scales"][0]["effective_nodes_of_the_picture"] > 3
+    finest, next_finest, coarsest = (each["scales"][0]["information"] for each in graphs)
+    for told in (finest, next_finest):
+        assert told["share"] < told["share_of_a_plain_grid_of_as_many_cells"] / 2
+    assert finest["share"] == pytest.approx(finest["share_untrained_mean"], abs=0.01)
+    assert 0.02 < next_finest["share"] - next_finest["share_untrained_mean"] < 0.06
+    assert coarsest["share"] == 0
     deepest = studies["residuals"]["numbers"]["trainings"][-1]
     ways = [deepest[way]["loss_after"] for way in ("with_residuals", "without_residuals")]
     assert ways[1] > 1.2 * ways[0]
