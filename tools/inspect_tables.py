@@ -60,12 +60,18 @@ def identity() -> str:
     rows = [
         [
             each["block"],
+            f"{each['f_over_x']:.2f}",
             f"{each['change']:.2f}",
             ", ".join(f"{b['f_over_x']:.2f}" for b in each["brms"]),
         ]
         for each in study("residuals")["blocks"]
     ]
-    heads = ("block", "change by the block, of its input", "what each BRM adds, of its input")
+    heads = (
+        "block",
+        "what the block adds, of its input",
+        "what its BRMs change, of its input",
+        "what each BRM adds, of its input",
+    )
     return table(heads, rows)
 
 
