@@ -50,10 +50,14 @@ def test_what_is_not_counted_tells_nothing() -> None:
     assert information(groups, np.zeros((1, 6), dtype=np.int64), 2)["share"] == 0
 
 
-def test_a_grid_has_at_most_so_many_cells() -> None:
+def test_a_grid_has_exactly_so_many_cells_of_one_size() -> None:
     assert grid_cells(4, (2, 4)).tolist() == [[0, 0, 1, 1], [2, 2, 3, 3]]
-    for number, cells in {1: 1, 3: 3, 7: 6, 16: 16, 64: 64}.items():
-        assert len(np.unique(grid_cells(number, (40, 40)))) == cells
+    # Two in two fifths of the height, three in the rest.
+    assert grid_cells(5, (5, 6)).tolist() == [[0, 0, 0, 1, 1, 1]] * 2 + [[2, 2, 3, 3, 4, 4]] * 3
+    for number in (*range(1, 17), 64):
+        cells, pixels = np.unique(grid_cells(number, (360, 480)), return_counts=True)
+        assert cells.tolist() == list(range(number))
+        assert pixels.max() < 1.05 * pixels.min()
 
 
 def test_distance_of_rows() -> None:

@@ -48,6 +48,14 @@ def test_one_seed_of_the_baseline_resolves_nothing() -> None:
     assert not any(each.resolved for each in class_differences(LARGE, SMALL))
 
 
+def test_a_class_without_any_difference_is_not_resolved() -> None:
+    never = {"variant": "never", "iou_per_class": [{"x": 0.0, "y": 0.5}] * 3}
+    found = class_differences(never, never | {"variant": "other"})
+    assert [(each.difference, each.spread, each.resolved) for each in found] == [(0, 0, False)] * 2
+    better = {"variant": "better", "iou_per_class": [{"x": 0.1, "y": 0.5}]}
+    assert [each.resolved for each in class_differences(never, better)] == [True, False]
+
+
 def test_a_group_is_the_mean_of_its_classes_seed_by_seed() -> None:
     groups = {"sky": "wide", "pole": "thin", "sign": "thin"}
     wide, thin = grouped_differences(SMALL, LARGE, groups)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from inspected import drawn, left_as_it_was, one_stage, street, watched
+from mfpnet.studies.assignment import grid_cells, information
 from mfpnet.studies.effects import subject
 from mfpnet.studies.graph import graph_study
 
@@ -34,6 +36,24 @@ def test_one_graph(form: str) -> None:
     assert adjacency["distance_to_its_start"] == pytest.approx(0, abs=1e-6)
     assert [row["std_of_log_weight"] for row in adjacency["noise"]] == [0.5, 1.0, 2.0]
     assert any("graph 1, stage 1 (stride 4" in text for text in drawn(study))
+
+
+def test_nodes_are_compared_with_a_grid_of_as_many_cells_as_nodes_occur() -> None:
+    network, picture = one_stage(nodes=8), street()
+    with torch.no_grad():
+        network.get_parameter("graphs.0.score.bias")[:3] = -100
+    study = graph_study(network, picture)
+    (scale,) = study.numbers["graphs"][0]["scales"]
+    occurring = scale["nodes_that_are_some_pixels_first"]
+    assert 2 <= occurring <= 5
+    assert picture.labels is not None
+    grid = grid_cells(occurring, picture.labels.shape)
+    assert len(np.unique(grid)) == occurring
+    told = information(grid, picture.labels.astype(np.int64), 11)["share"]
+    assert scale["information"]["share_of_a_plain_grid_of_as_many_cells"] == told
+    line = next(each for each in study.lines if "in effect" in each)
+    cells = f"of {occurring} cells, as many as nodes that are some pixel's first,"
+    assert f"{cells} {100 * told:.0f} %" in line
 
 
 def test_a_joint_graph_has_scales() -> None:

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
-from mfpnet.instances.grouping import Floats, Labels, find_objects, find_peaks
+from mfpnet.instances.grouping import MOST_OBJECTS, Floats, Labels, find_objects, find_peaks
+from mfpnet.layers import resize
 
 CAR, PERSON = 2, 3
 SIZE = (24, 48)
@@ -83,3 +85,24 @@ def test_peaks_lie_above_the_threshold_and_their_neighbours(
     centres[place] = 0.5
     found = find_peaks(centres)
     assert found.tolist() == [[5, 5], list(place)][: 1 + count]
+
+
+@pytest.mark.parametrize("stride", [2, 4])
+@pytest.mark.parametrize("place", [(10, 0), (0, 7), (23, 31), (0, 0), (10, 7)])
+def test_one_peak_of_an_enlarged_map_stays_one_at_the_rim_too(
+    stride: int, place: tuple[int, int]
+) -> None:
+    coarse = torch.zeros(1, 1, 24, 32)
+    coarse[0, 0, place[0], place[1]] = 0.9
+    centres = resize(coarse, (24 * stride, 32 * stride))[0, 0].numpy()
+    (found,) = find_peaks(centres).tolist()
+    assert [row // stride for row in found] == list(place)
+    assert centres[found[0], found[1]] == centres.max()
+
+
+def test_equal_peaks_apart_are_each_one_and_a_flat_map_has_no_more_than_are_kept() -> None:
+    centres = np.zeros(SIZE, dtype=np.float32)
+    centres[5, 5:20:4] = 0.9
+    assert find_peaks(centres).tolist() == [[5, 5], [5, 9], [5, 13], [5, 17]]
+    flat = np.full((200, 300), 0.5, dtype=np.float32)
+    assert len(find_peaks(flat)) == MOST_OBJECTS

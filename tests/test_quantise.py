@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,6 +16,7 @@ from mfpnet import quantise as module
 from mfpnet.checkpoint import save_weights
 from mfpnet.cli import main
 from mfpnet.errors import MfpnetError
+from mfpnet.evaluate import evaluate
 from mfpnet.exporting.deployed import Deployed
 from mfpnet.exporting.onnx_writer import to_onnx
 from mfpnet.exporting.qdq import Plan
@@ -94,6 +96,27 @@ def test_a_file_with_its_score_and_a_report(
         json.dumps(report)
     )
     assert Predictor(path).predict(draw_scene(9, SIZE).image).labels.shape == SIZE
+
+
+def test_both_sides_are_scored_at_the_size_of_the_file(
+    network: MFPNet, traced: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "search", searched())
+    large = copy.deepcopy(network)
+    large.info = replace(INFO, input_size=(128, 160))
+    unseen = SyntheticStreets("val", 2, (128, 160))
+    path = tmp_path / "small.onnx"
+    target = Target(path, "onnx", SIZE)
+    report = quantise(large, target, TRAINING, unseen, frames=16, max_drop=50, threads=1)
+    facts, as_float = report["quantisation"], tmp_path / "float.onnx"
+    as_float.write_bytes(traced.SerializeToString())
+    before, usual = (evaluate(Predictor(each), unseen).scores.miou for each in (as_float, large))
+    assert facts["miou_before"] == pytest.approx(before, abs=1e-4)
+    assert abs(usual - before) > 1e-3, "or the size would not matter"
+    assert facts["miou_after"] == evaluate(Predictor(path), unseen).scores.miou
+    manifest = open_backend(path).manifest
+    assert manifest is not None
+    assert manifest.precision == "int8"
 
 
 def test_the_same_for_openvino(

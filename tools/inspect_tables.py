@@ -60,12 +60,18 @@ def identity() -> str:
     rows = [
         [
             each["block"],
+            f"{each['f_over_x']:.2f}",
             f"{each['change']:.2f}",
             ", ".join(f"{b['f_over_x']:.2f}" for b in each["brms"]),
         ]
         for each in study("residuals")["blocks"]
     ]
-    heads = ("block", "change by the block, of its input", "what each BRM adds, of its input")
+    heads = (
+        "block",
+        "what the block adds, of its input",
+        "what its BRMs change, of its input",
+        "what each BRM adds, of its input",
+    )
     return table(heads, rows)
 
 
@@ -144,16 +150,23 @@ def graphs() -> str:
             [
                 each["graph"],
                 f"{scale['effective_nodes_of_the_picture']:.1f} of {each['nodes']}",
+                str(scale["nodes_that_are_some_pixels_first"]),
                 percent(told["share"]),
-                percent(told["share_of_a_plain_grid_of_the_effective_nodes"]),
+                percent(told["share_of_a_plain_grid_of_as_many_cells"]),
+                percent(told["share_untrained_mean"]),
                 f"{adjacency['distance_to_its_start']:.2f}",
                 percent(adjacency["identity_instead"]["labels_changed_share"]),
                 percent(each["removed"]["labels_changed_share"]),
                 percent(each["removed"]["miou"]),
             ]
         )
-    heads = ("graph", "nodes in effect", "of the classes known from a pixel's node, %")
-    more = ("from a plain grid of as many, %", "adjacency, from its start (0 to 1)")
+    heads = ("graph", "nodes in effect", "nodes that occur")
+    told_by = (
+        "of the classes known from a pixel's node, %",
+        "from a plain grid of as many cells as nodes occur, %",
+        "from untrained nodes, %",
+    )
+    more = (*told_by, "adjacency, from its start (0 to 1)")
     last = ("labels changed by an identity in its place, %", "labels changed without the graph, %")
     return table((*heads, *more, *last, "mIoU % without it"), rows)
 

@@ -82,7 +82,8 @@ def quantise(
         model: a network with `info`; it stays as it is.
         target: what is written.
         training: what the network was trained on: for ranges, and for what stays in float.
-        unseen: looked at once, when all is decided: scored before and after.
+        unseen: looked at once, when all is decided: scored before and after, both as a file of
+            this format, size and output.
         frames: how many of `training` are used, spread over it.
         max_drop: points of mIoU that int8 may cost.
         threads: of the runtime while it searches, and while the file is timed; its own choice and
@@ -111,8 +112,7 @@ def quantise(
         raise _refused(target.path, "training frames", found.outcome.drop, max_drop, found)
     small = quantised(graph, found.plan)
     with staged_files(target.path) as staged:
-        _write(staged, target.format, small, manifest)
-        before, after = _scored(model, staged, unseen, told)
+        before, after = _scored(staged, target.format, (graph, small), manifest, unseen, told)
         drop = 100 * (before.scores.miou - after.scores.miou)
         if drop > max_drop:
             raise _refused(target.path, f"{unseen.name} {unseen.split}", drop, max_drop, found)
@@ -198,16 +198,28 @@ def _write(path: Path, format: str, graph: ModelProto, manifest: Manifest) -> No
 
 
 def _scored(
-    model: Network, path: Path, unseen: Dataset, told: Told
+    path: Path,
+    format: str,
+    graphs: tuple[ModelProto, ModelProto],
+    manifest: Manifest,
+    unseen: Dataset,
+    told: Told,
 ) -> tuple[Evaluation, Evaluation]:
-    def tell(kind: str) -> Callable[[int], None]:
+    """Score the float graph and then the int8 one, which stays, as the file at `path`.
+
+    A file of one size sees every picture fitted into it. Beside the network itself, which sees them
+    at its usual size, int8 would answer for that size too.
+    """
+
+    def scored(graph: ModelProto, precision: str, name: str) -> Evaluation:
         def on_frame(done: int) -> None:
-            told(f"{kind} on {unseen.name} {unseen.split}: {done}/{len(unseen)}")
+            told(f"{name} on {unseen.name} {unseen.split}: {done}/{len(unseen)}")
 
-        return on_frame
+        _write(path, format, graph, replace(manifest, precision=precision))
+        return evaluate(Predictor(path), unseen, on_frame=on_frame)
 
-    before = evaluate(Predictor(model), unseen, on_frame=tell("float32"))
-    return before, evaluate(Predictor(path), unseen, on_frame=tell("int8"))
+    before, after = graphs
+    return scored(before, "fp32", "float32"), scored(after, "int8", "int8")
 
 
 def _report(

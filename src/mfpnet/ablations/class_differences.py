@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mfpnet.ablations.rows import RESOLVED
+from mfpnet.ablations.rows import is_resolved
 from mfpnet.errors import MfpnetError, unknown_name
 
 # A row of a comparison's record: `variant`, and `iou_per_class` of each seed.
@@ -40,7 +40,7 @@ class ScoreDifference:
     @property
     def resolved(self) -> bool:
         """Whether another seed of the baseline would hardly have done the same."""
-        return self.spread is not None and abs(self.difference) >= RESOLVED * self.spread
+        return is_resolved(self.difference, self.spread)
 
 
 def class_differences(base: Row, other: Row) -> list[ScoreDifference]:

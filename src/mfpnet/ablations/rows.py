@@ -54,9 +54,18 @@ def _difference(row: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, An
     if row is base:
         return {"difference": None, "resolved": None}
     difference = row["miou"] - base["miou"]
-    spread = base["spread"]
-    resolved = spread is not None and abs(difference) >= RESOLVED * spread and difference != 0
-    return {"difference": difference, "resolved": resolved}
+    return {"difference": difference, "resolved": is_resolved(difference, base["spread"])}
+
+
+def is_resolved(difference: float, spread: float | None) -> bool:
+    """Whether another seed of the baseline would hardly have done the same.
+
+    Args:
+        difference: to the baseline's mean.
+        spread: of the baseline, in the same unit; None of one seed. It is 0 where no run ever finds
+            a class, and no difference is one then too.
+    """
+    return spread is not None and abs(difference) >= RESOLVED * spread and difference != 0
 
 
 def joined_rows(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -80,12 +80,22 @@ def find_objects(
 def find_peaks(centres: Floats, *, threshold: float = THRESHOLD) -> Points:
     """Row and column (n, 2) of each value above the threshold that no neighbour exceeds.
 
-    The highest first, at most `MOST_OBJECTS`; of equal neighbours each.
+    The highest first, at most `MOST_OBJECTS`. Of equal neighbours one: enlarging a map repeats its
+    outermost values, and may make several of one inside it.
     """
     highest = _highest_around(_highest_around(centres, 0), 1)
     rows, columns = np.nonzero((centres >= highest) & (centres > threshold))
-    order = np.argsort(-centres[rows, columns], kind="stable")[:MOST_OBJECTS]
-    return np.stack((rows, columns), axis=1)[order]
+    order = np.argsort(-centres[rows, columns], kind="stable")
+    reach, near = WINDOW // 2, np.zeros(centres.shape, dtype=np.bool_)
+    peaks: list[tuple[int, int]] = []
+    for row, column in zip(rows[order], columns[order], strict=True):
+        if len(peaks) == MOST_OBJECTS:
+            break
+        if not near[row, column]:
+            peaks.append((int(row), int(column)))
+            around = slice(max(row - reach, 0), row + reach + 1)
+            near[around, max(column - reach, 0) : column + reach + 1] = True
+    return np.array(peaks, dtype=np.intp).reshape(-1, 2)
 
 
 def _highest_around(values: Floats, axis: int) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -45,13 +46,18 @@ def enlarged(groups: Groups, size: tuple[int, int]) -> Groups:
 
 
 def grid_cells(number: int, size: tuple[int, int]) -> Groups:
-    """The picture (H, W) cut into equal cells, near to squares, at most so many.
+    """The picture (H, W) cut into exactly so many cells, equally large and near to squares.
 
     What such a grid knows of the classes is what the place alone tells.
     """
-    rows = math.isqrt(number)
-    columns = number // rows
-    return enlarged(np.arange(rows * columns).reshape(rows, columns), size)
+    height, width = size
+    rows, cells = math.isqrt(number), np.empty(size, dtype=np.int64)
+    starts = [number * row // rows for row in range(rows + 1)]
+    for first, end in itertools.pairwise(starts):
+        # A row of more cells is higher, so that these are no smaller than others.
+        top, bottom = height * first // number, height * end // number
+        cells[top:bottom] = enlarged(np.arange(first, end)[None], (bottom - top, width))
+    return cells
 
 
 def information(groups: Groups, classes: Groups, num_classes: int) -> dict[str, float]:

@@ -97,6 +97,7 @@ def _scale(
     classes, _ = looked_at.classes
     known = partial(divisions.information, classes=classes, num_classes=looked_at.num_classes)
     chosen = divisions.chosen_nodes(maps, classes.shape)
+    occurring = len(np.unique(chosen))
 
     def grid(cells: int) -> float:
         return known(divisions.grid_cells(cells, classes.shape))["share"]
@@ -110,11 +111,11 @@ def _scale(
         "stride": stride,
         "effective_nodes_of_the_picture": whole,
         "effective_nodes_of_a_pixel": pixel,
-        "nodes_that_are_some_pixels_first": len(np.unique(chosen)),
+        "nodes_that_are_some_pixels_first": occurring,
         "information": known(chosen)
         | {
             "share_of_a_plain_grid": grid(len(assignment)),
-            "share_of_a_plain_grid_of_the_effective_nodes": grid(round(whole)),
+            "share_of_a_plain_grid_of_as_many_cells": grid(occurring),
             "share_untrained_mean": float(np.mean(untrained)),
         },
     }
@@ -245,8 +246,9 @@ def _scale_lines(graph: Mapping[str, Any], about: str) -> list[str]:
         f"{100 * scale['information']['share']:.0f} % of what there is to know of the classes "
         f"({about}); a plain grid of {count} cells "
         f"{100 * scale['information']['share_of_a_plain_grid']:.0f} %, of "
-        f"{round(scale['effective_nodes_of_the_picture'])} cells "
-        f"{100 * scale['information']['share_of_a_plain_grid_of_the_effective_nodes']:.0f} %, "
+        f"{scale['nodes_that_are_some_pixels_first']} cells, as many as nodes that are some "
+        f"pixel's first, "
+        f"{100 * scale['information']['share_of_a_plain_grid_of_as_many_cells']:.0f} %, "
         f"untrained nodes {100 * scale['information']['share_untrained_mean']:.0f} %."
         for scale in graph["scales"]
     ]
