@@ -9,9 +9,10 @@ WEIGHTS ?= mfpnet_fast_camvid
 OUT ?=
 OPTIONS ?=
 # Each takes 1 GB and one thread; the tests of a file share what they made, so they stay together.
+# A worker that crashes ends the run: with the tests of its file gone, xdist would wait for ever.
 WORKERS ?= 2
 PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n $(WORKERS) \
-	--dist loadfile --no-loadscope-reorder
+	--dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all check fix clean bench-tensorflow export-litert export-executorch

@@ -22,6 +22,7 @@ from mfpnet.labels import CAMVID
 from mfpnet.model import MFPNet
 from mfpnet.model_config import MFPNetConfig
 from mfpnet.recipes import Recipe
+from mfpnet.runtimes.openvino_backend import openvino_core
 from mfpnet.suites import VARIANTS
 from mfpnet.synthetic.scenes import draw_scene
 from mfpnet.training.runs import RunConfig
@@ -127,9 +128,7 @@ def small_and_fast() -> Iterator[pytest.MonkeyPatch]:
 
 def refused_without_bf16(backend: str) -> AbstractContextManager[object]:
     """What a test of a backend's bfloat16 stands in: a processor may have none, and says so."""
-    import openvino  # half a second that other tests need not wait
-
-    able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    able = openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     if backend != "openvino-bf16" or "BF16" in able:
         return nullcontext()
     return pytest.raises(MfpnetError, match="no bfloat16")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -266,3 +267,25 @@ def test_a_zip_at_the_end_of_a_file_holds_the_manifest(tmp_path: Path) -> None:
 
 def test_every_ending_has_a_runtime() -> None:
     assert EXPORTED == (".onnx", ".xml", ".pt2", ".tflite", ".pte")
+
+
+def test_ctrl_c_after_two_openvino_files_interrupts_and_does_not_crash(tmp_path: Path) -> None:
+    """On processors with AMX, two runtimes in one process left a signal stack that was free."""
+    write_colour_openvino(tmp_path / "any.xml", manifest())
+    code = f"""
+import gc, signal
+from pathlib import Path
+from mfpnet.runtimes.openvino_backend import OpenVinoBackend
+first, second = (OpenVinoBackend(Path({str(tmp_path / "any.xml")!r}), 1) for _ in range(2))
+del first
+del second
+gc.collect()
+# What was freed is given out again, as it is in a program that goes on.
+others = [bytearray(20_000) for _ in range(2_000)]
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    print("interrupted", all(not any(each) for each in others))
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (0, "interrupted True\n"), ended.stderr

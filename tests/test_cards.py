@@ -30,7 +30,7 @@ SCORED = replace(
 
 
 def printed(card: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> str:
-    page = Console(file=io.StringIO(), width=80)
+    page = Console(file=io.StringIO(), width=80, markup=False)  # as `show.OUT` is
     monkeypatch.setattr(show, "OUT", page)
     show.show_card("[weights]/w.safetensors", card)
     assert isinstance(page.file, io.StringIO)

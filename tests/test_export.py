@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
-import openvino
 import pytest
 import torch
 from torch import Tensor, nn
@@ -31,6 +30,7 @@ from mfpnet.pixels.pictures import Image, Labels
 from mfpnet.pixels.resizing import resize_image
 from mfpnet.runtimes.backends import open_backend
 from mfpnet.runtimes.manifest import Manifest
+from mfpnet.runtimes.openvino_backend import openvino_core
 from mfpnet.synthetic.scenes import draw_scene
 from mfpnet.synthetic.streets import SyntheticStreets
 from mfpnet.variants import Network
@@ -305,7 +305,7 @@ def small_files(limit: int) -> Iterator[None]:
 
 
 def test_a_full_disk_leaves_nothing(exported: Exported, tmp_path: Path) -> None:
-    graph = openvino.Core().read_model(exported("openvino"))
+    graph = openvino_core().read_model(exported("openvino"))
     path = tmp_path / "net.xml"
     with (
         small_files(20_000),

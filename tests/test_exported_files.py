@@ -18,6 +18,7 @@ import PIL.Image
 import pytest
 
 from mfpnet.runtimes.manifest import Manifest
+from mfpnet.runtimes.openvino_backend import openvino_core
 from mfpnet.synthetic.scenes import draw_scene
 from samples import INFO, short_network
 
@@ -94,7 +95,7 @@ def test_float16_weights_are_stored_as_such(exported: Exported) -> None:
 
 def test_an_openvino_file_is_named_and_knows_its_classes(exported: Exported) -> None:
     path = exported("openvino")
-    model = openvino.Core().read_model(path)
+    model = openvino_core().read_model(path)
     assert [port.get_any_name() for port in (*model.inputs, *model.outputs)] == ["image", "logits"]
     assert model.inputs[0].element_type == openvino.Type.u8
     assert list(model.outputs[0].shape) == [1, 11, 64, 96]

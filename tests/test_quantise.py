@@ -26,6 +26,7 @@ from mfpnet.predict import Predictor
 from mfpnet.quantise import Target, quantise
 from mfpnet.runtimes.backends import open_backend
 from mfpnet.runtimes.manifest import Manifest
+from mfpnet.runtimes.openvino_backend import openvino_core
 from mfpnet.synthetic.scenes import draw_scene
 from mfpnet.synthetic.streets import SyntheticStreets
 from samples import INFO, short_network
@@ -136,11 +137,9 @@ def test_the_same_for_openvino(
 
 def int8_kernels(path: Path) -> int:
     """Convolutions that OpenVINO really computes in 8 bits."""
-    import openvino
-
     # Not as our own runtime asks for it: on some processors the default is bfloat16, which has
     # kernels for less, and who runs the file without this package gets the default.
-    nodes = openvino.Core().compile_model(path, "CPU").get_runtime_model().get_ops()
+    nodes = openvino_core().compile_model(path, "CPU").get_runtime_model().get_ops()
     facts = [node.get_rt_info() for node in nodes]
     kinds = [(each["layerType"].astype(str), each["primitiveType"].astype(str)) for each in facts]
     return sum("Convolution" in layer and kernel.endswith("I8") for layer, kernel in kinds)

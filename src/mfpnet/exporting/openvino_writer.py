@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mfpnet.errors import MfpnetError, missing_extra
 from mfpnet.runtimes.manifest import MANIFEST_KEY, Manifest
+from mfpnet.runtimes.openvino_backend import openvino_core
 
 if TYPE_CHECKING:
     from openvino import Model
@@ -43,7 +44,7 @@ def save_openvino(path: Path, model: Model, *, half: bool = False) -> None:
     try:
         openvino.save_model(model, path, compress_to_fp16=half)
         # Reading back notices weights that a full disk cut off, which writing does not.
-        openvino.Core().read_model(path)
+        openvino_core().read_model(path)
     except RuntimeError as error:
         raise MfpnetError(
             f"cannot write '{path}' and its weights ({path.with_suffix('.bin').name}): is the disk "

@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mfpnet.errors import MfpnetError
 from mfpnet.runtimes.manifest import MANIFEST_KEY, Manifest
+
+if TYPE_CHECKING:
+    from openvino import Core
+
+
+def openvino_core() -> Core:
+    """OpenVINO's runtime, one for the whole process.
+
+    On processors with AMX each `Core` gives signal handlers a stack of its own and puts the one
+    before it back when it ends. Of two, the first to be made may end first: then what is put back
+    is memory that is free, and the next Ctrl-C is a crash.
+
+    Raises:
+        ImportError: the extra is not installed.
+    """
+    import openvino
+
+    return _only(openvino.Core)
+
+
+@cache
+def _only(kind: type[Core]) -> Core:
+    return kind()
 
 
 class OpenVinoBackend:
@@ -19,10 +43,8 @@ class OpenVinoBackend:
     package, extra = "openvino", "openvino"
 
     def __init__(self, path: Path, threads: int | None, *, bf16: bool = False) -> None:
-        import openvino
-
         _check_files(path)
-        core = openvino.Core()
+        core = openvino_core()
         if bf16 and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             raise MfpnetError("this processor has no bfloat16 arithmetic.")
         model = core.read_model(path)
